@@ -1,0 +1,157 @@
+package disclosure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Code names one kind of expected failure. Codes are part of the public
+// contract: problem documents carry them and /problems/<code> explains them.
+type Code string
+
+// The codes. Each has a title for people in Problems and an HTTP status in
+// package handlers; tests hold the three lists together.
+const (
+	CodeInternal    Code = "internal"             // a bug or an outage; the cause is in the log only
+	CodeUnavailable Code = "service.unavailable"  // the database is out of reach; retry
+	CodeStoreFull   Code = "store.full"           // no disk space; nothing was written
+	CodeRateLimited Code = "rate.limited"         // too many requests from one client
+	CodeNoRoute     Code = "route.not_found"      // no such path
+	CodeMethod      Code = "route.method"         // the path exists, the method does not
+	CodeTooLarge    Code = "request.too_large"    // body or header over the limit
+	CodeEncoding    Code = "request.encoding"     // a request with Content-Encoding
+	CodeMediaType   Code = "request.media_type"   // not JSON, or not multipart where files are sent
+	CodeText        Code = "request.text"         // broken UTF-8 or a NUL character
+	CodeJSON        Code = "request.json"         // not JSON, or a value of the wrong JSON type
+	CodeUnknown     Code = "request.unknown"      // an unknown parameter or body field
+	CodeParam       Code = "request.invalid"      // a parameter out of range
+	CodeCursor      Code = "cursor.invalid"       // a cursor that is not ours, or of another query
+	CodeIfMatch     Code = "precondition.invalid" // an If-Match that is not one quoted revision
+	CodeIdemKey     Code = "idempotency.invalid"  // an Idempotency-Key of the wrong form
+	CodeIdemClash   Code = "idempotency.conflict" // the key was used for another request
+	CodeNoToken     Code = "auth.missing"         // no bearer token
+	CodeBadToken    Code = "auth.invalid"         // unknown, expired or revoked token
+	CodeRole        Code = "auth.role"            // the role may not do this
+	CodeScope       Code = "auth.scope"           // the token is not for this body
+	CodeSamePerson  Code = "review.same_person"   // the author tries to check their own notice
+	CodeNotFound    Code = "notice.not_found"     // no public notice has this id or code
+	CodeWithdrawn   Code = "notice.withdrawn"     // it was public and has been withdrawn
+	CodeInvalid     Code = "notice.invalid"       // the content breaks the rules of its type
+	CodeWarnings    Code = "notice.warnings"      // warnings that must be acknowledged with a reason
+	CodeState       Code = "notice.state"         // the step does not exist from the present state
+	CodeStale       Code = "notice.stale"         // somebody changed it in the meantime
+	CodeNoItem      Code = "catalog.not_found"    // no such catalogue item, sector, body or type
+	CodeDefinition  Code = "catalog.invalid"      // a definition that breaks the catalogue's rules
+	CodeExists      Code = "catalog.exists"       // a definition with this id is there already
+	CodeNoProject   Code = "project.not_found"    // no public notice names this project
+	CodeNoFile      Code = "attachment.not_found" // no public notice carries this file
+	CodeFileGone    Code = "attachment.withdrawn" // it was public and has been withdrawn
+	CodeFileType    Code = "attachment.type"      // a kind of file that is not accepted
+	CodeFileSize    Code = "attachment.too_large" // over 20 MB, or empty
+)
+
+// Problem is what a person is told of a code.
+type Problem struct {
+	Title string // a short Chinese sentence without the particulars
+	Help  string // what to do now, in Chinese
+}
+
+// Problems explains every Code.
+var Problems = map[Code]Problem{
+	CodeInternal:    {"系统出错了", "请稍后再试；仍不行时，请把 request_id 告诉管理员。"},
+	CodeUnavailable: {"服务暂时不可用", "数据没有丢失。请按 Retry-After 的秒数稍后重试。"},
+	CodeStoreFull:   {"磁盘空间不足，没有保存", "查询不受影响。请管理员清理磁盘后重试，刚才的内容请先不要关闭页面。"},
+	CodeRateLimited: {"请求过于频繁", "请按 Retry-After 的秒数稍后重试。"},
+	CodeNoRoute:     {"没有这个地址", "接口说明见 /docs。"},
+	CodeMethod:      {"这个地址不支持该请求方法", "允许的方法见 Allow 响应头，接口说明见 /docs。"},
+	CodeTooLarge:    {"请求内容过大", "正文请求不超过 1 MB；文件请用附件接口上传，每个不超过 20 MB。"},
+	CodeEncoding:    {"不接受压缩过的请求", "请去掉 Content-Encoding，按原文发送。"},
+	CodeMediaType:   {"请求的内容类型不对", "正文请用 application/json，上传文件请用 multipart/form-data。"},
+	CodeText:        {"文本含有无法保存的字符", "请检查是否有乱码或不可见字符（NUL），用 UTF-8 重新发送。"},
+	CodeJSON:        {"请求正文不是有效的 JSON", "请按 detail 指出的位置修改。"},
+	CodeUnknown:     {"有不认识的参数或字段", "请对照 /docs 检查拼写；不认识的内容不会被悄悄忽略。"},
+	CodeParam:       {"参数的值不对", "请按 errors 中逐项说明修改。"},
+	CodeCursor:      {"翻页标记无效", "翻页标记只能原样用于得到它的那次查询；请从第一页重新开始。"},
+	CodeIfMatch:     {"If-Match 的写法不对", "请写成带引号的版本号，如 If-Match: \"3\"。"},
+	CodeIdemKey:     {"Idempotency-Key 的写法不对", "请用 8 到 64 个可见的 ASCII 字符，如一个 UUID。"},
+	CodeIdemClash:   {"同一个 Idempotency-Key 用在了不同的请求上", "请为每次新的操作生成新的 Idempotency-Key。"},
+	CodeNoToken:     {"需要令牌", "请在 Authorization 请求头中带上 Bearer 令牌；令牌由管理员用 gongkai token create 发放。"},
+	CodeBadToken:    {"令牌无效、已过期或已吊销", "请向管理员索取新的令牌。"},
+	CodeRole:        {"您的角色不能做这一步", "请由具备相应角色的同事操作。"},
+	CodeScope:       {"令牌不适用于这个公开主体", "请改用本单位的令牌，或请管理员调整范围。"},
+	CodeSamePerson:  {"不能核验自己录入的公告", "一次录入、一次核验须由两个人完成，请换一位核验人员。"},
+	CodeNotFound:    {"没有找到这条公告", "请核对公告编号；编号为 8 位数字，最后一位是校验位。"},
+	CodeWithdrawn:   {"这条公告已撤回", "撤回的原因和时间见 detail。"},
+	CodeInvalid:     {"公告内容有误", "请按 errors 中逐项说明修改后再提交，内容没有丢失。"},
+	CodeWarnings:    {"有需要确认的提醒", "确认无误后，请在 acknowledge 中列出这些提醒的代码并写明 reason。"},
+	CodeState:       {"公告当前的状态不能做这一步", "请刷新后查看最新状态。"},
+	CodeStale:       {"公告已被他人修改", "请取回最新版本，核对后重试；您的改动没有覆盖他人的内容。"},
+	CodeNoItem:      {"目录中没有这一项", "可用的代码见 /api/v1/sectors、/api/v1/bodies、/api/v1/catalog 和 /api/v1/notice-types。"},
+	CodeDefinition:  {"目录定义有误", "请按 errors 中逐项说明修改。"},
+	CodeExists:      {"目录中已有这一项", "请改用 PATCH 修改现有的一项，历史版本会保留。"},
+	CodeNoProject:   {"没有找到这个项目", "请核对项目编号；只有已经公开公告的项目才能查到。"},
+	CodeNoFile:      {"没有找到这个附件", "请从公告页面重新打开附件。"},
+	CodeFileGone:    {"附件所属的公告已撤回", "撤回的原因见该公告。"},
+	CodeFileType:    {"不接受这种文件", "可上传 PDF、Word、Excel、WPS、图片（PNG、JPEG）、ZIP、OFD 和纯文本（UTF-8）。"},
+	CodeFileSize:    {"附件过大或为空", "每个附件不超过 20 MB；更大的请拆分。"},
+}
+
+// FieldError is one thing wrong with one field of what a person sent.
+type FieldError struct {
+	Field   string // path as the sender wrote it: "fields.bid_deadline", "limit"
+	Code    string // a word for programs: "date.too_early"
+	Message string // a Chinese sentence for the person
+	Rule    string // the deadline rule D1–D21 behind it, or ""
+}
+
+// Error is the one kind of expected failure; anything else is a bug or an
+// outage. Detail is Chinese and safe to show: it never holds a secret, a token
+// or an ID number.
+type Error struct {
+	Code   Code
+	Detail string
+	Fields []FieldError
+}
+
+// Error returns the code and the detail for logs.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", e.Code, e.Detail)
+	for _, f := range e.Fields {
+		fmt.Fprintf(&b, "; %s: %s (%s)", f.Field, f.Message, f.Code)
+	}
+	return b.String()
+}
+
+// Is reports whether target is an *Error of the same code, so that
+// errors.Is(err, &Error{Code: CodeStale}) asks for the kind.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// Errorf makes an Error with a Chinese detail.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// On names the field the error is about and returns the error: the field error
+// repeats its code and detail.
+func (e *Error) On(field string) *Error {
+	e.Fields = append(e.Fields, FieldError{Field: field, Code: string(e.Code), Message: e.Detail})
+	return e
+}
+
+// invalid builds the error of code that lists all faults, or nil for none. Its
+// detail counts them and says the first.
+func invalid(code Code, faults []FieldError) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	detail := faults[0].Message
+	if len(faults) > 1 {
+		detail = fmt.Sprintf("有 %d 处需要修改，第一处：%s", len(faults), detail)
+	}
+	return &Error{Code: code, Detail: detail, Fields: slices.Clone(faults)}
+}

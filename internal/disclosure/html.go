@@ -1,0 +1,100 @@
+package disclosure
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/net/html"
+)
+
+// policy allows the markup of a printed notice: paragraphs, headings, lists,
+// tables, emphasis and links. No images, styles, classes or ids.
+var policy = sync.OnceValue(func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "hr", "h2", "h3", "h4", "ul", "ol", "li", "blockquote", "strong", "b", "em", "i", "u",
+		"s", "sub", "sup", "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td")
+	p.AllowAttrs("colspan", "rowspan").Matching(bluemonday.Integer).OnElements("td", "th")
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowURLSchemes("https", "http", "mailto", "tel")
+	p.RequireParseableURLs(true)
+	p.RequireNoReferrerOnLinks(true)
+	return p
+})
+
+// SanitizeHTML reduces the text to the allowed markup. It is idempotent.
+func SanitizeHTML(s string) string { return strings.TrimSpace(policy().Sanitize(s)) }
+
+var activeElements = map[string]bool{"script": true, "iframe": true, "frame": true, "object": true, "embed": true,
+	"applet": true, "form": true, "input": true, "button": true, "meta": true, "base": true, "link": true, "svg": true,
+	"math": true, "video": true, "audio": true}
+
+// ActiveHTML names the first thing in the markup that acts instead of being
+// read – a script, a frame, an event handler, a javascript: link – or returns
+// "". Such text is refused, not cleaned: whoever pasted it should know.
+func ActiveHTML(s string) string {
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return ""
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if bad := activeTag(z.Token()); bad != "" {
+				return bad
+			}
+		}
+	}
+}
+
+func activeTag(t html.Token) string {
+	if activeElements[t.Data] {
+		return "<" + t.Data + ">"
+	}
+	for _, a := range t.Attr {
+		if strings.HasPrefix(a.Key, "on") {
+			return a.Key + "="
+		}
+		scheme, _, found := strings.Cut(strings.ToLower(strings.Map(dropBlank, a.Val)), ":")
+		if found && (scheme == "javascript" || scheme == "vbscript" || scheme == "data") {
+			return scheme + ":"
+		}
+	}
+	return ""
+}
+
+// dropBlank removes what browsers ignore inside a scheme.
+func dropBlank(r rune) rune {
+	if r <= ' ' {
+		return -1
+	}
+	return r
+}
+
+// blockElements end a line of text.
+var blockElements = map[string]bool{"p": true, "br": true, "hr": true, "h2": true, "h3": true, "h4": true, "li": true,
+	"tr": true, "table": true, "blockquote": true, "caption": true, "ul": true, "ol": true, "div": true}
+
+// PlainText returns the text of the markup, a line for each block and a space
+// between cells.
+func PlainText(s string) string {
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return strings.TrimSpace(b.String())
+		case html.TextToken:
+			b.WriteString(strings.ReplaceAll(string(z.Text()), "\n", " "))
+		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
+			name, _ := z.TagName()
+			switch {
+			case blockElements[string(name)]:
+				if text := b.String(); text != "" && text[len(text)-1] != '\n' {
+					b.WriteByte('\n')
+				}
+			case string(name) == "td" || string(name) == "th":
+				b.WriteByte(' ')
+			}
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package disclosure
+
+import "time"
+
+// Reading says what a read model was read at: Position is that of the change
+// feed in the same snapshot of the database, Catalog the catalogue of that
+// moment, by whose labels the rows are to be shown.
+type Reading struct {
+	Position int64
+	Catalog  *Catalog
+}
+
+// Summary is a public notice in a list.
+type Summary struct {
+	ID           string
+	Code         string
+	Rev          int
+	Title        string
+	Type         string
+	TypeVersion  int
+	Status       Status
+	Body         string // id
+	Source       Source
+	Project      string // code, "" when of no project
+	Region       string
+	PublishedAt  time.Time
+	DeadlineAt   time.Time // zero when the type names none
+	Amount       Money
+	HasAmount    bool
+	Summary      string
+	Relations    []Relation // those it declares
+	SupersededBy string
+	Seq          int64
+}
+
+// Sector returns the code of the notice's sector.
+func (s Summary) Sector() string { return sectorOf(s.Type) }
+
+// NoticePage is one page of a list.
+type NoticePage struct {
+	Reading
+	Items       []Summary
+	Next        *Cursor // nil on the last page
+	Total       int     // exact up to MaxTotal
+	TotalCapped bool    // there are more than Total
+	Until       time.Time
+}
+
+// Linked is another public notice this one is related to.
+type Linked struct {
+	Type  RelationType
+	ID    string
+	Code  string
+	Title string
+}
+
+// NoticeDetail is a public notice in full.
+type NoticeDetail struct {
+	Reading
+	Notice
+	Links         []Linked
+	Revisions     int // public revisions
+	ContentSHA256 string
+}
+
+// NoticeHead answers whether what a reader holds is still current.
+type NoticeHead struct {
+	Rev          int
+	Status       Status
+	SupersededBy string // code of the newest correction or termination, or ""
+}
+
+// Revision is one public revision of a notice.
+type Revision struct {
+	Rev           int
+	Status        Status // of the notice when this revision was current
+	At            time.Time
+	Cause         Action // publish, correct or terminate
+	CauseCode     string // code of the correction or termination, or ""
+	ContentSHA256 string
+	Content       Content // empty in a list
+}
+
+// RevisionPage lists the public revisions of a notice, newest first.
+type RevisionPage struct {
+	Reading
+	Notice    Summary
+	Revisions []Revision
+}
+
+// ProjectTimeline is a project with its public notices (全流程), oldest first.
+type ProjectTimeline struct {
+	Reading
+	Project
+	Notices []Summary
+}
+
+// SectorCount says how much of a sector is public.
+type SectorCount struct {
+	Published  int
+	Last30Days int // published in the last 30 civil days, today included
+	LastAt     time.Time
+	Newest     *Summary
+}
+
+// ItemCount says how much fulfils a catalogue item.
+type ItemCount struct {
+	Published int
+	LastAt    time.Time
+}
+
+// Overview counts the public notices.
+type Overview struct {
+	Reading
+	Sectors map[string]SectorCount
+	Items   map[string]ItemCount
+}
+
+// Change is one row of the change feed.
+type Change struct {
+	Seq      int64
+	Kind     FeedKind
+	NoticeID string // "" for FeedCatalog
+	Rev      int
+	At       time.Time
+}
+
+// ChangePage is a gap-free piece of the change feed, in commit order.
+type ChangePage struct {
+	Items   []Change
+	LastSeq int64 // newest position of the whole feed
+}
+
+// AttachmentState says whether a file may be handed out.
+type AttachmentState struct {
+	Attachment
+	Personal bool // a notice of class P carries it
+}
+
+// StaffNotice is a notice in any status, for the people who work on it.
+type StaffNotice struct {
+	Reading
+	Notice
+	ContentSHA256 string
+}
+
+// StaffQuery asks for a list of notices in any status.
+type StaffQuery struct {
+	Status Status // "" for all
+	Mine   string // name of a contributor, "" for all
+	Bodies []string
+	Limit  int
+	After  *Cursor // A: Unix milliseconds of the last change, B: the code as a number
+}
+
+// StaffPage is one page of such a list, last changed first.
+type StaffPage struct {
+	Reading
+	Items       []Notice
+	Total       int
+	TotalCapped bool
+	More        bool
+}
+
+// AuditRow is one line of the audit trail (审计日志). It holds hashes, never
+// content; see AuditHash for the chain.
+type AuditRow struct {
+	Seq     int64
+	At      time.Time
+	Actor   string
+	Role    Role
+	Token   string // id of the token, "" for the system
+	Action  string
+	Subject string // "notice", "attachment", "token", "sectors", …
+	ID      string // of the subject
+	Rev     int
+	Digest  string // hash of the content or comment concerned, or ""
+	Detail  string // words of ours: statuses, versions; never what a person wrote
+	Prev    string // hash of the row before
+	Hash    string
+}
+
+// Receipt names an idempotent request: the token's id, the key it sent and the
+// hash of what it asked for.
+type Receipt struct {
+	Token   string
+	Key     string
+	Request string
+}

@@ -1,0 +1,69 @@
+package disclosure
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+)
+
+//go:embed data
+var seed embed.FS
+
+// builtinAt is the day of the letter the catalogue is annexed to; built-in
+// definitions carry it as their date.
+var builtinAt = time.Date(2018, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// Builtin returns the definitions shipped with the binary, each as version 1:
+// the sectors, the bodies, the 42 catalogue items of the order's two annexes
+// and the notice types. The store loads them at start; an edit by the district
+// outlives a newer binary.
+func Builtin() ([]Definition, error) {
+	var defs []Definition
+	for _, file := range []struct {
+		kind DefinitionKind
+		glob string
+		key  string
+	}{
+		{KindSector, "data/sectors.json", "code"},
+		{KindBody, "data/bodies.json", "id"},
+		{KindItem, "data/catalog.json", "id"},
+		{KindNoticeType, "data/types/*.json", "code"},
+	} {
+		names, err := fs.Glob(seed, file.glob)
+		if err != nil {
+			return nil, fmt.Errorf("disclosure: builtin: %w", err)
+		}
+		for _, name := range names {
+			read, err := readSeed(file.kind, name, file.key)
+			if err != nil {
+				return nil, fmt.Errorf("disclosure: builtin %s: %w", path.Base(name), err)
+			}
+			defs = append(defs, read...)
+		}
+	}
+	return defs, nil
+}
+
+func readSeed(kind DefinitionKind, name, key string) ([]Definition, error) {
+	data, err := seed.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var docs []json.RawMessage
+	if err := json.Unmarshal(data, &docs); err != nil {
+		return nil, err
+	}
+	var defs []Definition
+	for i, doc := range docs {
+		def, err := ParseDefinition(kind, doc)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d: %w", i, err)
+		}
+		def.Version, def.Builtin, def.At, def.By = 1, true, builtinAt, "gongkai"
+		defs = append(defs, def)
+	}
+	return defs, nil
+}
