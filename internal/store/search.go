@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"unicode"
+
+	"gongkai/internal/disclosure"
+)
+
+// maxStep is how many candidates one step of a search reads at most.
+const maxStep = 400
+
+// byIndex lists the hits of the text index, newest first.
+func (l *lister) byIndex(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (disclosure.NoticePage, error) {
+	hits, err := l.hits(ctx, terms, anyOf, l.after(), l.query.Limit+1)
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	items, err := l.summaries(ctx, hits)
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	page := l.cut(items)
+	if l.query.After == nil && page.Next == nil {
+		page.Total = len(page.Items)
+		return page, nil
+	}
+	n, err := l.countHits(ctx, terms, anyOf)
+	page.Total, page.TotalCapped = min(n, disclosure.MaxTotal), n > disclosure.MaxTotal
+	return page, err
+}
+
+// byRelevance ranks the newest hits by where the words stand. Its cursor counts
+// ranks (A) below a fixed newest position (B), so pages do not shift when
+// something new is published.
+func (l *lister) byRelevance(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (disclosure.NoticePage, error) {
+	below, rank := int64(newest), int64(0)
+	if l.query.After != nil {
+		below, rank = l.query.After.B, l.query.After.A
+	}
+	hits, err := l.hits(ctx, terms, anyOf, below, disclosure.RelevanceDepth+1)
+	if err != nil || len(hits) == 0 {
+		return disclosure.NoticePage{}, err
+	}
+	page := disclosure.NoticePage{Total: min(len(hits), disclosure.RelevanceDepth), TotalCapped: len(hits) > disclosure.RelevanceDepth}
+	hits = hits[:page.Total]
+	top := hits[0] + 1
+	titles, err := l.titles(ctx, hits)
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	slices.SortStableFunc(hits, func(a, b int64) int { return terms.Score(titles[b]) - terms.Score(titles[a]) })
+	from := min(int(rank), len(hits))
+	to := min(from+l.query.Limit, len(hits))
+	items, err := l.summaries(ctx, hits[from:to])
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	order := map[int64]int{}
+	for i, seq := range hits {
+		order[seq] = i
+	}
+	slices.SortFunc(items, func(a, b disclosure.Summary) int { return order[a.Seq] - order[b.Seq] })
+	page.Items = items
+	if to < len(hits) {
+		page.Next = &disclosure.Cursor{A: int64(to), B: top}
+	}
+	return page, nil
+}
+
+// hits returns the positions below a bound of up to want notices that match,
+// newest first. The index proposes, a step at a time; the exact check and the
+// conditions that are no tokens decide.
+func (l *lister) hits(ctx context.Context, terms disclosure.Terms, anyOf [][]string, below int64, want int) ([]int64, error) {
+	c, err := l.conditions(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	residual := len(c.text) > 1
+	prefix := projectPrefix(l.query.Q)
+	match := l.d.indexMatch(terms.Tokens, anyOf)
+	if match == "" {
+		return l.walk(ctx, c, below, want)
+	}
+	var found []int64
+	for step := want; len(found) < want; step = min(4*step, maxStep) {
+		proposed, err := l.propose(ctx, match, prefix, below, step)
+		if err != nil {
+			return nil, err
+		}
+		last := len(proposed) < step
+		if len(proposed) > 0 {
+			below = proposed[len(proposed)-1]
+		}
+		if residual {
+			if proposed, err = l.keep(ctx, c, proposed); err != nil {
+				return nil, err
+			}
+		}
+		if len(terms.Checks) > 0 {
+			if proposed, err = l.confirm(ctx, terms, prefix, proposed); err != nil {
+				return nil, err
+			}
+		}
+		found = append(found, proposed...)
+		if last {
+			break
+		}
+	}
+	return found[:min(want, len(found))], nil
+}
+
+// walk is hits without any token: the conditions alone.
+func (l *lister) walk(ctx context.Context, c *conditions, below int64, want int) ([]int64, error) {
+	return all(ctx, l, scanInt, `
+		SELECT n.seq
+		  FROM notice n
+		 WHERE `+c.where()+`
+		   AND n.seq < `+c.next(1)+`
+		 ORDER BY n.seq DESC
+		 LIMIT `+c.next(2), c.with(below, want)...)
+}
+
+// propose asks the index for candidates and, where the words look like the
+// beginning of a project number, the index of project numbers too.
+func (l *lister) propose(ctx context.Context, match, prefix string, below int64, limit int) ([]int64, error) {
+	seqs, err := all(ctx, l, scanInt, l.d.indexSearch, match, below, limit)
+	if err != nil || prefix == "" {
+		return seqs, err
+	}
+	more, err := all(ctx, l, scanInt, `
+		SELECT seq
+		  FROM notice
+		 WHERE public = 1 AND project_key >= $1 AND project_key < $2 AND seq < $3
+		 ORDER BY seq DESC
+		 LIMIT $4`, prefix, prefix+"\U0010FFFF", below, limit)
+	if err != nil {
+		return nil, err
+	}
+	seqs = append(seqs, more...)
+	slices.SortFunc(seqs, func(a, b int64) int { return int(b - a) })
+	seqs = slices.Compact(seqs)
+	return seqs[:min(limit, len(seqs))], nil
+}
+
+// projectPrefix returns the query as the beginning of a project number, or ""
+// when it cannot be one: a single word of four characters or more, with a digit
+// and no Han character.
+func projectPrefix(q string) string {
+	key := disclosure.ProjectKey(q)
+	if len(key) < 4 || strings.ContainsFunc(strings.TrimSpace(q), unicode.IsSpace) || !strings.ContainsAny(key, "0123456789") ||
+		strings.ContainsFunc(key, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return ""
+	}
+	return key
+}
+
+// keep drops candidates that miss the conditions.
+func (l *lister) keep(ctx context.Context, c *conditions, seqs []int64) ([]int64, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	return all(ctx, l, scanInt, `
+		SELECT n.seq
+		  FROM notice n
+		 WHERE `+c.where()+`
+		   AND n.seq IN `+l.d.inInts(c.next(1))+`
+		 ORDER BY n.seq DESC`, c.with(jsonText(seqs))...)
+}
+
+// confirm drops candidates whose text does not hold the words.
+func (l *lister) confirm(ctx context.Context, terms disclosure.Terms, prefix string, seqs []int64) ([]int64, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	return l.filterText(ctx, seqs, func(text, projectKey string) bool {
+		return terms.Match(text) || prefix != "" && strings.HasPrefix(projectKey, prefix)
+	})
+}
+
+func (l *lister) filterText(ctx context.Context, seqs []int64, match func(text, projectKey string) bool) ([]int64, error) {
+	rows, err := l.QueryContext(ctx, `
+		SELECT t.seq, t.text, n.project_key
+		  FROM search_text t
+		  JOIN notice n ON n.seq = t.seq
+		 WHERE t.seq IN `+l.d.inInts("$1")+`
+		 ORDER BY t.seq DESC`, jsonText(seqs))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var kept []int64
+	var text, key sql.RawBytes
+	for rows.Next() {
+		var seq int64
+		if err := rows.Scan(&seq, &text, &key); err != nil {
+			return nil, err
+		}
+		if match(string(text), string(key)) {
+			kept = append(kept, seq)
+		}
+	}
+	return kept, rows.Err()
+}
+
+func (l *lister) titles(ctx context.Context, seqs []int64) (map[int64]string, error) {
+	type row struct {
+		seq   int64
+		title string
+	}
+	rows, err := all(ctx, l, func(r *sql.Rows) (row, error) {
+		var v row
+		err := r.Scan(&v.seq, &v.title)
+		return v, err
+	}, `SELECT seq, title FROM search_text WHERE seq IN `+l.d.inInts("$1"), jsonText(seqs))
+	titles := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		titles[r.seq] = r.title
+	}
+	return titles, err
+}
+
+// summaries reads the notices at the positions, newest first.
+func (l *lister) summaries(ctx context.Context, seqs []int64) ([]disclosure.Summary, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	return all(ctx, l, scanSummary, `
+		SELECT `+summaryColumns+`
+		  FROM notice n
+		 WHERE n.seq IN `+l.d.inInts("$1")+`
+		 ORDER BY n.seq DESC`, jsonText(seqs))
+}
+
+// countHits counts the hits up to one above the cap.
+func (l *lister) countHits(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (int, error) {
+	hits, err := l.hits(ctx, terms, anyOf, newest, disclosure.MaxTotal+1)
+	return len(hits), err
+}

@@ -1,0 +1,287 @@
+// Package store keeps everything in SQL, on SQLite or PostgreSQL, with one text
+// of every statement for both; dialect.go lists what differs.
+//
+// Apply commits the transitions that package disclosure decided: notice,
+// history, audit line and change-feed row together or not at all. The feed's
+// positions are in commit order on both databases, so a reader that remembers
+// the last position it saw misses nothing.
+//
+// Reads come from one snapshot each and say at which position of the feed it
+// was taken. All methods are safe for concurrent use and fail with
+// disclosure.CodeUnavailable when the database is out of reach, with
+// CodeStoreFull when there is no space to write; other errors are bugs.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+
+	"gongkai/internal/disclosure"
+)
+
+// Store is an open database.
+type Store struct {
+	w, r    *sql.DB // SQLite: one writer, four query-only readers; PostgreSQL: one pool
+	d       *dialect
+	file    string // path of the SQLite file, "" for PostgreSQL
+	url     string
+	catalog atomic.Pointer[catalogAt]
+	queries atomic.Int64
+}
+
+type catalogAt struct {
+	version int64
+	*disclosure.Catalog
+}
+
+// Options opens a database.
+type Options struct {
+	// URL is "sqlite:FILE" or a postgres:// URL.
+	URL string
+	// MustExist refuses to create a SQLite file.
+	MustExist bool
+	// ReadOnly opens without migrating or writing, for verification.
+	ReadOnly bool
+}
+
+// Open opens the database and brings its schema up to date. It fails when the
+// schema is newer than this binary knows.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{url: o.URL}
+	var err error
+	switch {
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		err = s.openPostgres(o)
+	case strings.HasPrefix(o.URL, "sqlite:"):
+		err = s.openSQLite(o)
+	default:
+		return nil, errors.New("store: database must be sqlite:FILE or postgres://…")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.ReadOnly {
+		err = s.checkVersion(ctx)
+	} else {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openSQLite(o Options) error {
+	s.d, s.file = sqliteDialect, strings.TrimPrefix(strings.TrimPrefix(o.URL, "sqlite:"), "//")
+	if s.file == "" {
+		return errors.New("store: sqlite: needs a file")
+	}
+	base := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
+		"&_pragma=cache_size(-8192)&_pragma=mmap_size(1073741824)&_pragma=secure_delete(1)&_dqs=0&_defensive=1"
+	write := base + "&_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	if o.MustExist {
+		write += "&mode=rw"
+	}
+	if o.ReadOnly {
+		write = base + "&mode=ro&_pragma=query_only(1)"
+	}
+	var err error
+	if s.w, err = sql.Open("sqlite", write); err != nil {
+		return fmt.Errorf("store: open %s: %w", s.file, err)
+	}
+	s.w.SetMaxOpenConns(1)
+	if s.r, err = sql.Open("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
+		return fmt.Errorf("store: open %s: %w", s.file, err)
+	}
+	s.r.SetMaxOpenConns(4)
+	s.r.SetMaxIdleConns(4)
+	return nil
+}
+
+func (s *Store) openPostgres(o Options) error {
+	s.d = postgresDialect
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return errors.New("store: the postgres:// URL cannot be read") // never echo it: it holds a password
+	}
+	q := u.Query()
+	for key, value := range map[string]string{
+		"plan_cache_mode":  "force_custom_plan", // the text index depends on it
+		"application_name": "gongkai", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s",
+		"connect_timeout": "5",
+	} {
+		if !q.Has(key) {
+			q.Set(key, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	if s.w, err = sql.Open("pgx", u.String()); err != nil {
+		return errors.New("store: the postgres:// URL cannot be read")
+	}
+	s.w.SetMaxOpenConns(16)
+	s.w.SetMaxIdleConns(16)
+	s.w.SetConnMaxIdleTime(5 * time.Minute)
+	s.r = s.w
+	return nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() error {
+	err := s.w.Close()
+	if s.r != nil && s.r != s.w {
+		err = errors.Join(err, s.r.Close())
+	}
+	return err
+}
+
+// File returns the path of the SQLite file, or "" on PostgreSQL.
+func (s *Store) File() string { return s.file }
+
+// Queries counts the read snapshots taken since Open: what a cache saves.
+func (s *Store) Queries() int64 { return s.queries.Load() }
+
+// querier is what *sql.Tx and *sql.DB have in common.
+type querier interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+// write runs f in one transaction.
+func (s *Store) write(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
+	tx, err := s.w.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", what, fault(err))
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback() // the first error is the one to tell
+		return fmt.Errorf("store: %s: %w", what, fault(err))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store: %s: %w", what, fault(err))
+	}
+	return nil
+}
+
+// snapshot is one consistent view of the database.
+type snapshot struct {
+	querier
+	*Store
+	at disclosure.Reading
+}
+
+// read runs f on a snapshot.
+func (s *Store) read(ctx context.Context, what string, f func(v *snapshot) error) error {
+	s.queries.Add(1)
+	tx, err := s.r.BeginTx(ctx, s.d.snapshot)
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", what, fault(err))
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	v := &snapshot{querier: tx, Store: s}
+	if v.at, err = s.reading(ctx, tx); err == nil {
+		err = f(v)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s: %w", what, fault(err))
+	}
+	return nil
+}
+
+// reading returns the feed position and the catalogue of the transaction.
+func (s *Store) reading(ctx context.Context, q querier) (disclosure.Reading, error) {
+	var r disclosure.Reading
+	var version int64
+	err := q.QueryRowContext(ctx, `SELECT seq, catalog_version FROM feed_head WHERE id = 1`).Scan(&r.Position, &version)
+	if err != nil {
+		return r, err
+	}
+	r.Catalog, err = s.catalogOf(ctx, q, version)
+	return r, err
+}
+
+func (s *Store) catalogOf(ctx context.Context, q querier, version int64) (*disclosure.Catalog, error) {
+	if known := s.catalog.Load(); known != nil && known.version == version {
+		return known.Catalog, nil
+	}
+	defs, err := definitions(ctx, q, "", "")
+	if err != nil {
+		return nil, err
+	}
+	c, err := disclosure.NewCatalog(defs)
+	if err != nil {
+		return nil, err
+	}
+	s.catalog.Store(&catalogAt{version, c})
+	return c, nil
+}
+
+// Catalog returns the catalogue as last seen by this process; Head refreshes it.
+func (s *Store) Catalog() *disclosure.Catalog { return s.catalog.Load().Catalog }
+
+// Head returns the newest position of the change feed and the catalogue there.
+func (s *Store) Head(ctx context.Context) (disclosure.Reading, error) {
+	r, err := s.reading(ctx, s.r)
+	if err != nil {
+		return r, fmt.Errorf("store: head: %w", fault(err))
+	}
+	return r, nil
+}
+
+// all collects the rows of a query.
+func all[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// one scans the single row of a query; sql.ErrNoRows becomes missing.
+func one(row *sql.Row, missing error, dest ...any) error {
+	err := row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return missing
+	}
+	return err
+}
+
+func scanInt(rows *sql.Rows) (int64, error) {
+	var n int64
+	err := rows.Scan(&n)
+	return n, err
+}
+
+// jsonText writes v as a JSON parameter or column.
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("store: " + err.Error()) // plain lists of ours always encode
+	}
+	return string(b)
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
