@@ -1,0 +1,395 @@
+// Package publish is the only writer of notices: draft → submit → publish →
+// correct, terminate or withdraw. It looks up what a step needs, lets package
+// disclosure decide, and has package store commit; nothing else.
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store"
+	"gongkai/internal/workday"
+)
+
+// Service carries out the steps of notices. It is safe for concurrent use.
+type Service struct {
+	Store *store.Store
+	Now   func() time.Time
+	// RequireSecrecy refuses publication without the result of the secrecy
+	// review (政府信息公开条例 第十七条).
+	RequireSecrecy bool
+}
+
+// Request is what every step is asked with.
+type Request struct {
+	Actor disclosure.Actor
+	// IfMatch is the revision the caller has seen; 0 does not compare. A notice
+	// at another revision is disclosure.CodeStale.
+	IfMatch int
+	// Key makes the request idempotent: asked again with the same Key and
+	// Digest by the same token it does nothing and answers with the notice as
+	// it stands; with another Digest it is disclosure.CodeIdemClash. "" is not
+	// idempotent.
+	Key    string
+	Digest string // hash of method, path and body
+}
+
+// Result is the notice a step worked on.
+type Result struct {
+	disclosure.StaffNotice
+	Replayed bool // the step had been carried out before
+}
+
+func (r Request) receipt() *disclosure.Receipt {
+	if r.Key == "" {
+		return nil
+	}
+	return &disclosure.Receipt{Token: r.Actor.Token, Key: r.Key, Request: r.Digest}
+}
+
+// once runs a step unless its idempotency key says it was carried out.
+func (s *Service) once(ctx context.Context, r Request, step func() (id string, err error)) (Result, error) {
+	if res, done, err := s.replay(ctx, r); done || err != nil {
+		return res, err
+	}
+	id, err := step()
+	if errors.Is(err, &disclosure.Error{Code: disclosure.CodeIdemClash}) {
+		// The same request ran beside this one and came first.
+		res, _, err := s.replay(ctx, r)
+		return res, err
+	}
+	if err != nil || id == "" {
+		return Result{}, err
+	}
+	n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	return Result{StaffNotice: n}, err
+}
+
+func (s *Service) replay(ctx context.Context, r Request) (Result, bool, error) {
+	if r.Key == "" {
+		return Result{}, false, nil
+	}
+	digest, id, found, err := s.Store.FindReceipt(ctx, r.Actor.Token, r.Key)
+	if err != nil || !found {
+		return Result{}, false, err
+	}
+	if digest != r.Digest {
+		return Result{}, false, disclosure.Errorf(disclosure.CodeIdemClash, "这个 Idempotency-Key 已用于另一个请求").On("Idempotency-Key")
+	}
+	n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	if errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}) {
+		return Result{Replayed: true}, true, nil // it was deleted, by this request or since
+	}
+	return Result{StaffNotice: n, Replayed: true}, true, err
+}
+
+// decide makes the transitions of a step from the notice as it stands.
+type decide func(n disclosure.StaffNotice) ([]disclosure.Transition, error)
+
+func (s *Service) step(ctx context.Context, r Request, ref disclosure.NoticeRef, f decide) (Result, error) {
+	return s.once(ctx, r, func() (string, error) {
+		n, err := s.Store.Staff(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		if r.IfMatch != 0 && r.IfMatch != n.Rev {
+			return "", disclosure.Errorf(disclosure.CodeStale, "公告现在是第 %d 版，您看到的是第 %d 版", n.Rev, r.IfMatch).On("If-Match")
+		}
+		ts, err := f(n)
+		if err != nil {
+			return "", err
+		}
+		done, err := s.Store.Apply(ctx, r.receipt(), ts...)
+		if err != nil {
+			return "", err
+		}
+		return done[0].ID, nil
+	})
+}
+
+func single(t disclosure.Transition, err error) ([]disclosure.Transition, error) {
+	return []disclosure.Transition{t}, err
+}
+
+func (s *Service) today() workday.Date { return workday.DateOf(s.Now()) }
+
+// Create stores a new draft. Errors: CodeInvalid, CodeUnknown, CodeRole,
+// CodeScope and those of Request.
+func (s *Service) Create(ctx context.Context, r Request, d disclosure.Draft) (Result, error) {
+	return s.once(ctx, r, func() (string, error) {
+		t, err := s.create(ctx, r.Actor, d)
+		if err != nil {
+			return "", err
+		}
+		done, err := s.Store.Apply(ctx, r.receipt(), t)
+		if err != nil {
+			return "", err
+		}
+		return done[0].ID, nil
+	})
+}
+
+func (s *Service) create(ctx context.Context, a disclosure.Actor, d disclosure.Draft) (disclosure.Transition, error) {
+	content, base, err := s.content(ctx, d)
+	if err != nil {
+		return disclosure.Transition{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return disclosure.Transition{}, fmt.Errorf("publish: new id: %w", err)
+	}
+	return disclosure.Create(id.String(), content, base, a, s.Now())
+}
+
+// content reads a draft with everything it refers to. base is the revision of
+// the notice it amends, or 0.
+func (s *Service) content(ctx context.Context, d disclosure.Draft) (c disclosure.Content, base int, err error) {
+	head, err := s.Store.Head(ctx)
+	if err != nil {
+		return c, 0, err
+	}
+	refs, err := s.references(ctx, d)
+	if err != nil {
+		return c, 0, err
+	}
+	if c, err = d.Content(head.Catalog, refs); err != nil {
+		return c, 0, err
+	}
+	id, _ := c.Amends()
+	if id == "" {
+		return c, 0, nil
+	}
+	original, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	if err != nil {
+		return c, 0, err
+	}
+	if _, err := s.amended(ctx, original, &c); err != nil {
+		return c, 0, err
+	}
+	return c, original.Rev, nil
+}
+
+func (s *Service) references(ctx context.Context, d disclosure.Draft) (refs disclosure.References, err error) {
+	var files, notices []string
+	for _, a := range d.Attachments {
+		files = append(files, a.ID)
+	}
+	for _, r := range d.Relations {
+		notices = append(notices, r.ID)
+	}
+	if refs.Files, err = s.Store.Uploads(ctx, files); err != nil {
+		return refs, err
+	}
+	refs.Notices, err = s.Store.Resolve(ctx, notices)
+	return refs, err
+}
+
+// amended returns the original's content with the changes of its correction c,
+// masked, and fills in c's table of changes where the editor left it out.
+func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, c *disclosure.Content) (disclosure.Content, error) {
+	changed := original.Content
+	if len(c.Changes) == 0 {
+		return changed, nil
+	}
+	var changes map[string]json.RawMessage
+	if err := json.Unmarshal(c.Changes, &changes); err != nil {
+		return changed, fmt.Errorf("publish: changes: %w", err)
+	}
+	draft, err := original.Catalog.ChangedDraft(original.Content, changes)
+	if err != nil {
+		return changed, err
+	}
+	refs, err := s.references(ctx, draft)
+	if err != nil {
+		return changed, err
+	}
+	if changed, err = draft.Content(original.Catalog, refs); err != nil {
+		return changed, err
+	}
+	typ, err := original.Catalog.TypeAt(changed.Type, changed.TypeVersion)
+	if err != nil {
+		return changed, err
+	}
+	changed = changed.Masked(typ) // the original is masked already, and the table of changes is public
+	diffs, err := disclosure.Differences(original.Catalog, original.Content, changed)
+	if err != nil {
+		return changed, err
+	}
+	if len(diffs) == 0 {
+		return changed, disclosure.Errorf(disclosure.CodeInvalid, "更正的内容与原公告相同").On("changes")
+	}
+	if _, filled := c.Fields[disclosure.FieldChanges]; !filled {
+		c.Fields[disclosure.FieldChanges] = disclosure.ChangeTable(diffs)
+	}
+	return changed, nil
+}
+
+// Edit replaces the content of a draft. Errors as of Create, and CodeState.
+func (s *Service) Edit(ctx context.Context, r Request, ref disclosure.NoticeRef, d disclosure.Draft) (Result, error) {
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		content, base, err := s.content(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		return single(n.Edit(content, base, r.Actor, s.Now()))
+	})
+}
+
+// Delete removes a draft. The result is empty.
+func (s *Service) Delete(ctx context.Context, r Request, ref disclosure.NoticeRef) error {
+	_, err := s.once(ctx, r, func() (string, error) {
+		n, err := s.Store.Staff(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		if r.IfMatch != 0 && r.IfMatch != n.Rev {
+			return "", disclosure.Errorf(disclosure.CodeStale, "公告现在是第 %d 版，您看到的是第 %d 版", n.Rev, r.IfMatch).On("If-Match")
+		}
+		t, err := n.Delete(r.Actor, s.Now())
+		if err != nil {
+			return "", err
+		}
+		_, err = s.Store.Apply(ctx, r.receipt(), t)
+		return "", err
+	})
+	return err
+}
+
+// Submit hands a draft to a reviewer.
+func (s *Service) Submit(ctx context.Context, r Request, ref disclosure.NoticeRef, ack disclosure.Acknowledgement) (Result, error) {
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		return single(n.Submit(n.Catalog.Review(n.Content, s.today()), ack, r.Actor, s.Now()))
+	})
+}
+
+// Reject returns a notice to its author with a comment.
+func (s *Service) Reject(ctx context.Context, r Request, ref disclosure.NoticeRef, comment string) (Result, error) {
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		return single(n.Reject(comment, r.Actor, s.Now()))
+	})
+}
+
+// Publish makes a notice public, or schedules it. Publishing a correction or a
+// termination gives the original its new revision in the same transaction.
+func (s *Service) Publish(ctx context.Context, r Request, ref disclosure.NoticeRef, ok disclosure.Approval) (Result, error) {
+	ok.RequireSecrecy = ok.RequireSecrecy || s.RequireSecrecy
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
+		if err != nil {
+			return nil, err
+		}
+		t, err := n.Publish(typ, n.Catalog.Review(n.Content, s.today()), ok, r.Actor, s.Now())
+		if err != nil {
+			return nil, err
+		}
+		return s.withAmendment(ctx, t)
+	})
+}
+
+// withAmendment adds the original's transition to the publication of its
+// correction or termination.
+func (s *Service) withAmendment(ctx context.Context, t disclosure.Transition) ([]disclosure.Transition, error) {
+	id, how := t.Notice.Amends()
+	if id == "" || t.Action != disclosure.ActionPublish {
+		return []disclosure.Transition{t}, nil
+	}
+	original, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	changed := original.Content
+	if how == disclosure.RelationCorrects {
+		if changed, err = s.amended(ctx, original, &t.Notice.Content); err != nil {
+			return nil, err
+		}
+		t.Notice.Changes = nil // carried out, and perhaps not for the public
+	}
+	amend, err := original.Amend(t.Notice, changed, t.Actor, t.At)
+	return []disclosure.Transition{t, amend}, err
+}
+
+// Correct starts a correction (更正) of a published notice: a linked draft that
+// is checked like any notice.
+func (s *Service) Correct(ctx context.Context, r Request, ref disclosure.NoticeRef, changes map[string]json.RawMessage, reason string) (Result, error) {
+	return s.amend(ctx, r, ref, func(n disclosure.StaffNotice) (disclosure.Draft, error) { return n.Correction(changes, reason) })
+}
+
+// Terminate starts a termination (终止) of a published notice: a linked draft.
+func (s *Service) Terminate(ctx context.Context, r Request, ref disclosure.NoticeRef, reason string) (Result, error) {
+	return s.amend(ctx, r, ref, func(n disclosure.StaffNotice) (disclosure.Draft, error) { return n.Termination(reason) })
+}
+
+func (s *Service) amend(ctx context.Context, r Request, ref disclosure.NoticeRef, draft func(disclosure.StaffNotice) (disclosure.Draft, error)) (Result, error) {
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		d, err := draft(n)
+		if err != nil {
+			return nil, err
+		}
+		return single(s.create(ctx, r.Actor, d))
+	})
+}
+
+// Withdraw takes a notice out of the public at once; with erase its content is
+// purged as well.
+func (s *Service) Withdraw(ctx context.Context, r Request, ref disclosure.NoticeRef, reason string, erase bool) (Result, error) {
+	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+		return single(n.Withdraw(reason, erase, r.Actor, s.Now()))
+	})
+}
+
+// ReleaseDue publishes scheduled notices whose time has come and returns how
+// many. One that can no longer be published goes back to its author with the
+// reason.
+func (s *Service) ReleaseDue(ctx context.Context) (int, error) {
+	ids, err := s.Store.Due(ctx, s.Now())
+	if err != nil {
+		return 0, err
+	}
+	released := 0
+	for _, id := range ids {
+		n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+		if err != nil {
+			return released, err
+		}
+		ts, err := s.release(ctx, n)
+		if refused := new(disclosure.Error); errors.As(err, &refused) && refused.Code != disclosure.CodeUnavailable {
+			ts, err = []disclosure.Transition{n.Recall(refused.Detail, s.Now())}, nil
+		}
+		if err != nil {
+			return released, err
+		}
+		_, err = s.Store.Apply(ctx, nil, ts...)
+		if errors.Is(err, &disclosure.Error{Code: disclosure.CodeStale}) {
+			continue // another instance was first
+		}
+		if err != nil {
+			return released, err
+		}
+		released++
+	}
+	return released, nil
+}
+
+func (s *Service) release(ctx context.Context, n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
+	if err != nil {
+		return nil, err
+	}
+	t, err := n.Release(typ, n.Catalog.Review(n.Content, s.today()), s.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.withAmendment(ctx, t)
+}
+
+// Check reports what Create would refuse about the draft, and writes nothing.
+func (s *Service) Check(ctx context.Context, a disclosure.Actor, d disclosure.Draft) error {
+	_, err := s.create(ctx, a, d)
+	return err
+}
