@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/sony/gobreaker/v2"
+
+	"gongkai/internal/disclosure"
+)
+
+const (
+	sharedTTL  = 15 * time.Minute
+	wakeStream = "gongkai:wake"
+	wakeBlock  = 5 * time.Second
+	// redisTimeout bounds every step of a Redis call; go-redis would otherwise
+	// outlive the context's deadline by seconds.
+	redisTimeout = 100 * time.Millisecond
+)
+
+// Shared is the layer in Redis, seen by every instance. All its failures are
+// misses.
+type Shared struct {
+	client  redis.UniversalClient
+	breaker *gobreaker.CircuitBreaker[[]byte]
+	format  string
+}
+
+// NewShared connects to a redis:// URL; it does not wait for the server. format
+// names the encoding of the answers: instances of two formats share nothing.
+func NewShared(url, format string) (*Shared, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("cache: the redis:// URL cannot be read") // never echo it: it may hold a password
+	}
+	client := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+		ContextTimeoutEnabled: true,
+		DialTimeout:           redisTimeout, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout,
+		PoolTimeout: redisTimeout / 2, MaxRetries: -1, DialerRetries: 1,
+	})
+	breaker := gobreaker.NewCircuitBreaker[[]byte](gobreaker.Settings{
+		Name: "redis", Timeout: time.Second,
+		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
+		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, redis.Nil) },
+	})
+	return &Shared{client: client, breaker: breaker, format: format}, nil
+}
+
+// Close closes the connections.
+func (s *Shared) Close() error { return s.client.Close() }
+
+// Ping asks whether the server answers.
+func (s *Shared) Ping(ctx context.Context) error { return s.client.Ping(ctx).Err() }
+
+// Open reports whether the breaker keeps calls from the server.
+func (s *Shared) Open() bool { return s.breaker.State() == gobreaker.StateOpen }
+
+// key names an answer that never changes: the same epoch, generation, format
+// and request always read the same.
+func (s *Shared) key(epoch string, generation int64, key string) string {
+	sum := sha256.Sum256([]byte(epoch + "\x00" + s.format + "\x00" + key))
+	return "gongkai:q:" + strconv.FormatInt(generation, 10) + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
+}
+
+func (s *Shared) get(ctx context.Context, epoch string, generation int64, key string) *disclosure.Answer {
+	raw, err := s.breaker.Execute(func() ([]byte, error) {
+		return s.client.Get(ctx, s.key(epoch, generation, key)).Bytes()
+	})
+	if err != nil {
+		return nil
+	}
+	a, err := decodeAnswer(raw)
+	if err != nil || a.Position != generation {
+		return nil
+	}
+	return a
+}
+
+func (s *Shared) put(ctx context.Context, epoch, key string, a *disclosure.Answer) {
+	_, _ = s.breaker.Execute(func() ([]byte, error) { // a lost write costs a hit
+		raw, err := encodeAnswer(a)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.client.Set(ctx, s.key(epoch, a.Position, key), raw, sharedTTL).Err()
+	})
+}
+
+// sharedHead is what goes before an answer's body in Redis.
+type sharedHead struct {
+	Type        string    `json:"type"`
+	Disposition string    `json:"disposition,omitempty"`
+	ETag        string    `json:"etag"`
+	Until       time.Time `json:"until,omitzero"`
+	Position    int64     `json:"position"`
+}
+
+func encodeAnswer(a *disclosure.Answer) ([]byte, error) {
+	if a.Private {
+		return nil, errors.New("cache: a private answer may not leave the process")
+	}
+	head, err := json.Marshal(sharedHead{a.Type, a.Disposition, a.ETag, a.Until, a.Position})
+	if err != nil {
+		return nil, fmt.Errorf("cache: encode: %w", err)
+	}
+	raw := make([]byte, 0, 4+len(head)+len(a.Body))
+	raw = binary.BigEndian.AppendUint32(raw, uint32(len(head)))
+	return append(append(raw, head...), a.Body...), nil
+}
+
+func decodeAnswer(raw []byte) (*disclosure.Answer, error) {
+	if len(raw) < 4 || uint64(binary.BigEndian.Uint32(raw)) > uint64(len(raw)-4) {
+		return nil, errors.New("cache: decode: cut short")
+	}
+	n := 4 + int(binary.BigEndian.Uint32(raw))
+	var head sharedHead
+	if err := json.Unmarshal(raw[4:n], &head); err != nil {
+		return nil, fmt.Errorf("cache: decode: %w", err)
+	}
+	return &disclosure.Answer{Type: head.Type, Disposition: head.Disposition, ETag: head.ETag, Until: head.Until,
+		Position: head.Position, Body: bytes.Clone(raw[n:])}, nil
+}
+
+// announce tells the other instances that the feed has moved. It is a hint
+// only: who misses it polls within PollInterval.
+func (s *Shared) announce(ctx context.Context, generation int64) {
+	_, _ = s.breaker.Execute(func() ([]byte, error) {
+		return nil, s.client.XAdd(ctx, &redis.XAddArgs{Stream: wakeStream, MaxLen: 1000, Approx: true,
+			Values: []any{"seq", generation}}).Err()
+	})
+}
+
+// listen calls wake at every announcement until ctx ends.
+func (s *Shared) listen(ctx context.Context, wake func()) {
+	last := "$"
+	for ctx.Err() == nil {
+		res, err := s.client.XRead(ctx, &redis.XReadArgs{Streams: []string{wakeStream, last}, Block: wakeBlock}).Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+		case err != nil:
+			pause(ctx, time.Second)
+		default:
+			for _, stream := range res {
+				for _, m := range stream.Messages {
+					last = m.ID
+				}
+			}
+			wake()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

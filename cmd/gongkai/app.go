@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gongkai/cache"
+	"gongkai/docs"
+	"gongkai/handlers"
+	"gongkai/internal/publish"
+	"gongkai/internal/store"
+)
+
+const (
+	releaseInterval = time.Second // between looks for scheduled notices that are due
+	drainWindow     = time.Second // in which clients learn from a last answer to reconnect
+	shutdownTimeout = 8 * time.Second
+)
+
+// app is a running server: everything wired, and a stack of what to close.
+type app struct {
+	config  *config
+	log     *slog.Logger
+	store   *store.Store
+	cache   *cache.Cache
+	publish *publish.Service
+	edge    *handlers.Server
+	ops     *http.Server
+
+	background sync.WaitGroup
+	closers    []func() error
+}
+
+func newLogger(w io.Writer, level string) *slog.Logger {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(level)) // config.check has refused the rest
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l}))
+}
+
+// newApp opens the store and wires everything, without listening yet.
+func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
+	a = &app{config: c, log: newLogger(p.log, c.Log.Level)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if err := makeDataDir(c); err != nil {
+		return a, err
+	}
+	if a.store, err = store.Open(ctx, store.Options{URL: c.Database}); err != nil {
+		return a, err
+	}
+	a.closers = append(a.closers, a.store.Close)
+	var shared *cache.Shared
+	if c.Redis != "" {
+		if shared, err = cache.NewShared(c.Redis, format()); err != nil {
+			return a, err
+		}
+		a.closers = append(a.closers, shared.Close)
+	}
+	a.cache = cache.New(cache.Options{Source: a.store, Now: p.now, Bytes: uint64(c.Cache.MiB) << 20, Shared: shared})
+	if err := a.cache.Refresh(ctx); err != nil {
+		return a, err
+	}
+	a.publish = &publish.Service{Store: a.store, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview}
+	a.edge, err = handlers.New(handlers.Config{
+		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
+		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo,
+		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
+	})
+	if err != nil {
+		return a, err
+	}
+	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Drained: a.edge.Draining}),
+		ReadHeaderTimeout: 5 * time.Second}
+	return a, nil
+}
+
+func makeDataDir(c *config) error {
+	path := c.sqliteFile()
+	if path == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return fmt.Errorf("数据目录：%w", err)
+	}
+	return nil
+}
+
+// format names the encoding of cached answers: it changes with the contract and
+// with the version, so that two builds share nothing they read differently.
+func format() string {
+	sum := sha256.Sum256(docs.Swagger)
+	return buildVersion() + "-" + hex.EncodeToString(sum[:6])
+}
+
+// start runs what works in the background until ctx ends: following the change
+// feed, and publishing scheduled notices as they fall due.
+func (a *app) start(ctx context.Context) {
+	a.background.Go(func() { _ = a.cache.Run(ctx) })
+	a.background.Go(func() {
+		tick := time.NewTicker(releaseInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			n, err := a.publish.ReleaseDue(ctx)
+			if err != nil && ctx.Err() == nil {
+				a.log.Error("scheduled publication failed; it is tried again", "error", err)
+			}
+			if n > 0 {
+				_ = a.cache.Refresh(ctx) // its own poll sees it within a second otherwise
+			}
+		}
+	})
+}
+
+// serve answers on the listeners until they are closed.
+func (a *app) serve(l *listeners, fail func(error)) {
+	a.background.Go(func() { a.report("public", a.edge.Serve(l.public), fail) })
+	if l.staff != nil {
+		a.background.Go(func() { a.report("staff", a.edge.ServeStaff(l.staff), fail) })
+	}
+	a.background.Go(func() { a.report("operations", a.ops.Serve(l.ops), fail) })
+}
+
+func (a *app) report(name string, err error, fail func(error)) {
+	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) && !strings.Contains(err.Error(), "use of closed") {
+		fail(fmt.Errorf("%s listener: %w", name, err))
+	}
+}
+
+// drain ends the service without failing a request: no new connections, a last
+// answer that says so on those that are open, then the rest is closed.
+func (a *app) drain(l *listeners) {
+	a.edge.Drain()
+	l.close()
+	timer := time.NewTimer(drainWindow)
+	<-timer.C
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := a.edge.Shutdown(ctx); err != nil {
+		a.log.Warn("some connections were cut off", "error", err)
+	}
+	_ = a.ops.Shutdown(ctx)
+}
+
+// close waits for the background and closes everything, last opened first.
+func (a *app) close() error {
+	a.background.Wait()
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	return errors.Join(errs...)
+}

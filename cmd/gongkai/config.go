@@ -1,0 +1,300 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// config is the whole configuration.
+type config struct {
+	Listen      string `koanf:"listen"`
+	OpsListen   string `koanf:"ops_listen"`
+	StaffListen string `koanf:"staff_listen"`
+	PublicURL   string `koanf:"public_url"`
+	Data        string `koanf:"data"`
+	Database    string `koanf:"database"`
+	Redis       string `koanf:"redis"`
+	Role        string `koanf:"role"`
+	Demo        bool   `koanf:"demo"`
+	Log         struct {
+		Level string `koanf:"level"`
+	} `koanf:"log"`
+	Cache struct {
+		MiB int `koanf:"mib"`
+	} `koanf:"cache"`
+	Limits struct {
+		Rate           int      `koanf:"rate"`
+		Burst          int      `koanf:"burst"`
+		TrustedProxies []string `koanf:"trusted_proxies"`
+	} `koanf:"limits"`
+	Publish struct {
+		SecrecyReview bool `koanf:"secrecy_review"`
+	} `koanf:"publish"`
+
+	trusted []netip.Prefix
+	origin  map[string]string // which layer set a key
+}
+
+// option is one setting: a flag, an environment variable and a YAML key in one.
+type option struct {
+	key    string
+	byDef  any
+	help   string
+	secret bool // masked when printed, and also read from the file that <key>_file names
+}
+
+// options is the one list of settings; flags, environment, file, `config init`
+// and `config print` all derive from it.
+var options = []option{
+	{"listen", "127.0.0.1:8080", "对外服务的地址", false},
+	{"ops_listen", "127.0.0.1:8081", "运维接口（/livez /readyz /metrics）的地址，不要对外开放", false},
+	{"staff_listen", "", "把经办接口单独放在这个地址；留空则与对外服务同址", false},
+	{"public_url", "", "公众访问的网址，如 https://gk.example.gov.cn；留空则由 listen 推出", false},
+	{"data", "./data", "数据目录", false},
+	{"database", "", "数据库：sqlite:文件 或 postgres://…；留空则为数据目录下的 gongkai.db", true},
+	{"redis", "", "Redis：redis://…；留空则不用", true},
+	{"role", "all", "本进程的分工：all、web 或 push", false},
+	{"demo", false, "演示：在临时目录中装入几百条虚构的公告", false},
+	{"log.level", "info", "日志级别：debug、info、warn 或 error", false},
+	{"cache.mib", 64, "进程内缓存的上限（MiB）", false},
+	{"limits.rate", 300, "每个客户端每秒的请求数；0 为不限", false},
+	{"limits.burst", 600, "每个客户端瞬时可突发的请求数", false},
+	{"limits.trusted_proxies", []string{}, "可信代理的网段，如 10.0.0.0/8；只有来自它们的 X-Forwarded-For 才被采信", false},
+	{"publish.secrecy_review", true, "发布时必须填写保密审查结果", false},
+}
+
+// flagName spells a key as a flag: ops_listen is --ops-listen.
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+
+// envName spells a key as a variable: log.level is GONGKAI_LOG__LEVEL.
+func envName(key string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "__"))
+}
+
+const (
+	envPrefix   = "GONGKAI_"
+	envTest     = "GONGKAI_TEST_" // of the test suite
+	envInherit  = "GONGKAI_INHERIT"
+	defaultFile = "gongkai.yaml"
+
+	layerDefaults = "默认值"
+	databaseFile  = "gongkai.db"
+)
+
+// addOptions gives a command the flags of the settings named, or of all.
+func addOptions(cmd *cobra.Command, keys ...string) {
+	for _, o := range options {
+		if len(keys) > 0 && !slices.Contains(keys, o.key) {
+			continue
+		}
+		switch v := o.byDef.(type) {
+		case string:
+			cmd.Flags().String(flagName(o.key), v, o.help)
+		case int:
+			cmd.Flags().Int(flagName(o.key), v, o.help)
+		case bool:
+			cmd.Flags().Bool(flagName(o.key), v, o.help)
+		case []string:
+			cmd.Flags().StringSlice(flagName(o.key), v, o.help)
+		}
+	}
+}
+
+// load reads the configuration: defaults, then the file, the environment and
+// the flags, each over the one before. Unknown keys are errors.
+func (p *program) load(cmd *cobra.Command) (*config, error) {
+	c := &config{origin: map[string]string{}}
+	k := koanf.New(".")
+	layers := []struct {
+		name string
+		load func(*koanf.Koanf) error
+	}{
+		{layerDefaults, loadDefaults},
+		{"配置文件", func(l *koanf.Koanf) error { return loadFile(l, cmd) }},
+		{"环境变量", p.loadEnv},
+		{"命令行", func(l *koanf.Koanf) error { return loadFlags(l, cmd) }},
+	}
+	for _, layer := range layers {
+		l := koanf.New(".")
+		if err := layer.load(l); err != nil {
+			return nil, err
+		}
+		if err := readSecretFiles(l); err != nil {
+			return nil, err
+		}
+		for _, key := range l.Keys() {
+			if !knownKey(key) {
+				return nil, usage("%s中有不认识的配置项“%s”%s", layer.name, key, suggestion(key))
+			}
+			c.origin[key] = layer.name
+		}
+		if err := k.Merge(l); err != nil {
+			return nil, usage("配置：%w", err)
+		}
+	}
+	if err := k.Unmarshal("", c); err != nil {
+		return nil, usage("配置的值不对：%w", err)
+	}
+	return c, c.check()
+}
+
+func knownKey(key string) bool {
+	return slices.ContainsFunc(options, func(o option) bool { return o.key == key })
+}
+
+// suggestion names the known key nearest to a mistyped one.
+func suggestion(key string) string {
+	best, distance := "", 4
+	for _, o := range options {
+		if d := levenshtein.ComputeDistance(key, o.key); d < distance {
+			best, distance = o.key, d
+		}
+	}
+	if best == "" {
+		return "；全部配置项见 gongkai config init"
+	}
+	return fmt.Sprintf("，是否想写“%s”？", best)
+}
+
+func loadDefaults(l *koanf.Koanf) error {
+	values := map[string]any{}
+	for _, o := range options {
+		values[o.key] = o.byDef
+	}
+	return l.Load(confmap.Provider(values, "."), nil)
+}
+
+func loadFile(l *koanf.Koanf, cmd *cobra.Command) error {
+	path, _ := cmd.Flags().GetString("config")
+	if path == "" {
+		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		path = defaultFile
+	}
+	if err := l.Load(file.Provider(path), yaml.Parser()); err != nil {
+		return usage("配置文件 %s：%w", path, err)
+	}
+	return nil
+}
+
+func (p *program) loadEnv(l *koanf.Koanf) error {
+	return l.Load(env.Provider(".", env.Opt{
+		Prefix: envPrefix,
+		EnvironFunc: func() []string {
+			return slices.DeleteFunc(slices.Clone(p.env), func(e string) bool {
+				return strings.HasPrefix(e, envTest) || strings.HasPrefix(e, envInherit)
+			})
+		},
+		TransformFunc: func(name, value string) (string, any) {
+			key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "__", ".")
+			if key == "limits.trusted_proxies" {
+				return key, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+			}
+			return key, value
+		},
+	}), nil)
+}
+
+func loadFlags(l *koanf.Koanf, cmd *cobra.Command) error {
+	provider := posflag.ProviderWithFlag(cmd.Flags(), ".", nil, func(f *pflag.Flag) (string, any) {
+		key := strings.ReplaceAll(f.Name, "-", "_")
+		if !f.Changed || !knownKey(key) {
+			return "", nil
+		}
+		return key, posflag.FlagVal(cmd.Flags(), f)
+	})
+	return l.Load(provider, nil)
+}
+
+// readSecretFiles replaces <key>_file by <key> with what the file holds, for
+// secrets that are mounted as files.
+func readSecretFiles(l *koanf.Koanf) error {
+	for _, o := range options {
+		name := o.key + "_file"
+		if !o.secret || !l.Exists(name) {
+			continue
+		}
+		b, err := os.ReadFile(l.String(name))
+		if err != nil {
+			return usage("%s：%w", name, err)
+		}
+		l.Delete(name)
+		if err := l.Load(confmap.Provider(map[string]any{o.key: strings.TrimSpace(string(b))}, "."), nil); err != nil {
+			return usage("%s：%w", name, err)
+		}
+	}
+	return nil
+}
+
+// check refuses values that cannot work, and fills in what follows from others.
+func (c *config) check() error {
+	if !slices.Contains([]string{"all", "web", "push"}, c.Role) {
+		return usage("role 应为 all、web 或 push，现在是“%s”", c.Role)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		return usage("log.level 应为 debug、info、warn 或 error，现在是“%s”", c.Log.Level)
+	}
+	if c.Cache.MiB < 1 || c.Cache.MiB > 65_536 {
+		return usage("cache.mib 应在 1 到 65536 之间，现在是 %d", c.Cache.MiB)
+	}
+	if c.Limits.Rate < 0 || c.Limits.Burst < 0 {
+		return usage("limits.rate 和 limits.burst 不能为负")
+	}
+	for _, addr := range []string{c.Listen, c.OpsListen, c.StaffListen} {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			return usage("地址“%s”应写成 主机:端口，如 127.0.0.1:8080", addr)
+		}
+	}
+	for _, text := range c.Limits.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); err != nil && addrErr == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return usage("limits.trusted_proxies 中的“%s”不是网段", text)
+		}
+		c.trusted = append(c.trusted, prefix)
+	}
+	if c.Database == "" {
+		c.Database = "sqlite:" + filepath.Join(c.Data, databaseFile)
+	}
+	if !strings.HasPrefix(c.Database, "sqlite:") && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		return usage("database 应以 sqlite: 或 postgres:// 开头")
+	}
+	if c.Redis != "" && !strings.HasPrefix(c.Redis, "redis://") && !strings.HasPrefix(c.Redis, "rediss://") {
+		return usage("redis 应以 redis:// 或 rediss:// 开头")
+	}
+	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return usage("public_url 应为 http:// 或 https:// 开头的网址")
+	}
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	return nil
+}
+
+// sqliteFile returns the path of the SQLite file, or "".
+func (c *config) sqliteFile() string {
+	path, ok := strings.CutPrefix(c.Database, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(path, "//")
+}

@@ -1,0 +1,190 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/andybalholm/brotli"
+	"github.com/gofiber/fiber/v2"
+	"github.com/klauspost/compress/gzip"
+	"github.com/valyala/fasthttp"
+
+	"gongkai/internal/disclosure"
+)
+
+// Cache is the read model: encoded answers, kept for as long as they are true.
+type Cache interface {
+	Peek(key string) *disclosure.Answer
+	Get(ctx context.Context, key string, fill func(context.Context) (*disclosure.Answer, error)) (*disclosure.Answer, time.Duration, error)
+	Alias(alias, key string)
+	Catalog() *disclosure.Catalog
+	Refresh(ctx context.Context) error
+}
+
+const (
+	mediaJSON = "application/json; charset=utf-8"
+
+	// maxAlias bounds the request line that is remembered as it was written.
+	maxAlias = 300
+	// minCompress is the body below which compression saves nothing.
+	minCompress = 860
+)
+
+// answered serves a cached answer under the canonical key, made by fill when it
+// is missing, and lets the same request line find it ahead of the router.
+func (s *Server) answered(c *fiber.Ctx, key string, fill func(context.Context) (*disclosure.Answer, error)) error {
+	a, age, err := s.Cache.Get(c.UserContext(), key, fill)
+	if err != nil {
+		return err
+	}
+	ctx := c.Context()
+	if age > 0 {
+		c.Set(fiber.HeaderAge, strconv.Itoa(int(age/time.Second)))
+		c.Set(fiber.HeaderWarning, `110 gongkai "Response is Stale"`)
+		c.Set("X-Data-As-Of", disclosure.FormatInstant(s.Now().Add(-age)))
+	} else if uri := ctx.Request.RequestURI(); len(uri) <= maxAlias && !a.Private {
+		s.Cache.Alias(string(uri), key)
+	}
+	writeAnswer(ctx, a)
+	return nil
+}
+
+// serveCached answers a GET whose request line was answered before and whose
+// answer still holds.
+func (s *Server) serveCached(ctx *fasthttp.RequestCtx) bool {
+	req := &ctx.Request
+	if !req.Header.IsGet() && !req.Header.IsHead() || len(req.Header.Peek(fiber.HeaderContentEncoding)) > 0 {
+		return false
+	}
+	uri := req.RequestURI()
+	if len(uri) > maxAlias || len(uri) == 0 {
+		return false
+	}
+	a := s.Cache.Peek(unsafe.String(&uri[0], len(uri))) // Peek does not keep its key
+	if a == nil {
+		return false
+	}
+	writeAnswer(ctx, a)
+	return true
+}
+
+// writeAnswer writes an answer, or 304 if the reader has it.
+func writeAnswer(ctx *fasthttp.RequestCtx, a *disclosure.Answer) {
+	h := &ctx.Response.Header
+	h.Set(fiber.HeaderAccessControlAllowOrigin, "*")
+	h.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
+	if a.Private {
+		h.Set(fiber.HeaderCacheControl, "private, no-store")
+	} else {
+		h.Set(fiber.HeaderCacheControl, "public, no-cache")
+		h.Set(fiber.HeaderETag, a.ETag)
+		if matches(ctx.Request.Header.Peek(fiber.HeaderIfNoneMatch), a.ETag) {
+			ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+			return
+		}
+	}
+	h.SetContentType(a.Type)
+	if a.Disposition != "" {
+		h.Set(fiber.HeaderContentDisposition, a.Disposition)
+	}
+	body, coding := a.Body, ""
+	if len(body) >= minCompress {
+		switch coding = negotiate(ctx.Request.Header.Peek(fiber.HeaderAcceptEncoding)); coding {
+		case "br":
+			body = a.Encoded(coding, brotliBytes)
+		case "gzip":
+			body = a.Encoded(coding, gzipBytes)
+		}
+	}
+	if coding != "" {
+		h.Set(fiber.HeaderContentEncoding, coding)
+	}
+	ctx.Response.SetBodyRaw(body)
+}
+
+// matches reports whether an If-None-Match header holds the tag, compared
+// weakly (RFC 9110 13.1.2).
+func matches(header []byte, etag string) bool {
+	if len(header) == 0 || etag == "" {
+		return false
+	}
+	if string(header) == etag || string(header) == "*" {
+		return true
+	}
+	opaque := strings.TrimPrefix(etag, "W/")
+	for tag := range bytes.SplitSeq(header, []byte{','}) {
+		if string(bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))) == opaque {
+			return true
+		}
+	}
+	return false
+}
+
+// negotiate picks br, gzip or nothing from an Accept-Encoding header.
+func negotiate(header []byte) string {
+	if len(header) == 0 {
+		return ""
+	}
+	best := ""
+	for part := range strings.SplitSeq(string(header), ",") {
+		name, weight, weighted := strings.Cut(strings.TrimSpace(part), ";")
+		if weighted {
+			q, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
+			if v, err := strconv.ParseFloat(q, 64); !ok || err != nil || v <= 0 {
+				continue
+			}
+		}
+		switch strings.TrimSpace(name) {
+		case "br":
+			return "br"
+		case "gzip", "*":
+			best = "gzip"
+		}
+	}
+	return best
+}
+
+func brotliBytes(b []byte) []byte {
+	var out bytes.Buffer
+	w := brotli.NewWriterLevel(&out, 5)
+	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_ = w.Close()
+	return out.Bytes()
+}
+
+func gzipBytes(b []byte) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, 6) // a level that exists
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// asOf is the last member of every list: when it was read. It does not count
+// for the ETag, so that a list read again unchanged is still the same.
+const asOf = `,"as_of":"`
+
+// jsonAnswer encodes v as an answer read at a position of the feed.
+func jsonAnswer(v any, r disclosure.Reading) (*disclosure.Answer, error) {
+	body, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	counted := body
+	if i := bytes.LastIndex(body, []byte(asOf)); i >= 0 && i > len(body)-len(asOf)-40 {
+		counted = body[:i]
+	}
+	return &disclosure.Answer{Type: mediaJSON, ETag: etagOf(counted), Body: body, Position: r.Position}, nil
+}
+
+// etagOf makes a weak tag of what a reader would notice.
+func etagOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}

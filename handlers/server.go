@@ -1,0 +1,283 @@
+// Package handlers is the HTTP edge: each handler parses, makes one call and
+// writes. It holds the route table, the JSON of the contract, the mapping from
+// error codes to HTTP statuses, and everything that hardens fiber v2.
+//
+// Public GETs are answered from encoded bytes. A request whose very bytes were
+// seen before is answered ahead of the router, from the cache's Peek; any other
+// is routed, parsed into a canonical query, and answered from the cache's Get.
+//
+//	@title						公开 Gongkai
+//	@version					1
+//	@description				亭湖区公共资源配置信息公开接口。查询不需要密钥；/api/v1 只增不改。
+//	@license.name				Apache 2.0
+//	@BasePath					/
+//	@produce					json
+//	@accept						json
+//	@securityDefinitions.apikey	Bearer
+//	@in							header
+//	@name						Authorization
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/throttled/throttled/v2"
+	"github.com/valyala/fasthttp"
+
+	"gongkai/internal/disclosure"
+)
+
+const (
+	maxJSONBytes   = 1 << 20
+	maxUploadBytes = 20<<20 + 64<<10 // one attachment and its multipart frame
+	maxHeaderBytes = 8 << 10
+	// A whole list and its header leave in one write.
+	writeBufferBytes = 32 << 10
+
+	readTimeout    = 5 * time.Second
+	writeTimeout   = 10 * time.Second
+	idleTimeout    = 30 * time.Second
+	handleTimeout  = 5 * time.Second
+	maxConnections = 4096
+
+	transferTimeout = 2 * time.Minute // of a file
+)
+
+const headerRequestID = "X-Request-Id"
+
+// Config is what the edge needs. Every member is required unless stated.
+type Config struct {
+	Reader    Reader
+	Publisher Publisher
+	Desk      Desk
+	Tokens    Tokens
+	Cache     Cache
+	Log       *slog.Logger
+	Now       func() time.Time
+
+	Swagger   []byte // the contract as Swagger 2.0
+	OpenAPI   []byte // the contract as OpenAPI 3.0
+	PublicURL string // as people reach the server, without a final slash
+	Demo      bool   // every reply says so
+
+	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed; may be empty
+	Rate    int            // requests a second from one client; 0: no limit
+	Burst   int            // requests at once from one client
+	// SeparateStaff leaves the staff routes out of Serve; ServeStaff has them.
+	SeparateStaff bool
+}
+
+// Server answers HTTP.
+type Server struct {
+	Config
+	log      *slog.Logger
+	limiter  *throttled.GCRARateLimiterCtx
+	metrics  *Metrics
+	public   *edge
+	staff    *edge
+	requests atomic.Uint64
+	draining atomic.Bool
+	idPrefix string
+}
+
+// edge is one listener's routes and its server.
+type edge struct {
+	app    *fiber.App
+	handle fasthttp.RequestHandler
+	server *fasthttp.Server
+	fast   bool // look requests up in the cache ahead of the router
+}
+
+// New makes a server. It fails on a configuration that cannot work.
+func New(c Config) (*Server, error) {
+	s := &Server{Config: c, log: c.Log, metrics: newMetrics(), idPrefix: newIDPrefix(c.Now())}
+	if c.Rate > 0 {
+		var err error
+		if s.limiter, err = newLimiter(c.Rate, c.Burst); err != nil {
+			return nil, fmt.Errorf("handlers: rate limit: %w", err)
+		}
+	}
+	s.public = s.newEdge(func(app *fiber.App) {
+		s.routePublic(app)
+		if !c.SeparateStaff {
+			s.routeStaff(app)
+		}
+	})
+	s.public.fast = true
+	if c.SeparateStaff {
+		s.staff = s.newEdge(s.routeStaff)
+	}
+	return s, nil
+}
+
+func (s *Server) newEdge(routes func(*fiber.App)) *edge {
+	app := fiber.New(fiber.Config{
+		Immutable:             true, // fiber reuses its strings otherwise; measured as corruption in caches
+		DisableStartupMessage: true,
+		CaseSensitive:         true,
+		StrictRouting:         true,
+		BodyLimit:             maxUploadBytes,
+		ErrorHandler: func(c *fiber.Ctx, err error) error {
+			s.fail(c.Context(), err)
+			return nil
+		},
+	})
+	app.Use(s.deadline)
+	routes(app)
+	e := &edge{app: app, handle: app.Handler()}
+	e.server = &fasthttp.Server{
+		Handler:                      func(ctx *fasthttp.RequestCtx) { s.serve(e, ctx) },
+		ErrorHandler:                 s.unreadable,
+		HeaderReceived:               limits,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		Concurrency:                  maxConnections,
+		ReadBufferSize:               maxHeaderBytes,
+		WriteBufferSize:              writeBufferBytes,
+		MaxRequestBodySize:           maxJSONBytes,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		Logger:                       quiet{},
+	}
+	return e
+}
+
+// quiet drops fasthttp's lines about broken connections: they are counted.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+const (
+	uploadPath   = "/api/v1/staff/attachments"
+	downloadPath = "/api/v1/attachments/"
+)
+
+// limits allows large bodies and slow transfers where files are sent, by
+// somebody who at least shows a token, and nowhere else.
+func limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	switch {
+	case h.IsPost() && strings.HasPrefix(string(h.RequestURI()), uploadPath) && len(h.Peek(fiber.HeaderAuthorization)) > 0:
+		return fasthttp.RequestConfig{MaxRequestBodySize: maxUploadBytes, ReadTimeout: transferTimeout}
+	case h.IsGet() && strings.HasPrefix(string(h.RequestURI()), downloadPath):
+		return fasthttp.RequestConfig{WriteTimeout: transferTimeout}
+	}
+	return fasthttp.RequestConfig{}
+}
+
+// unreadable answers requests that could not be read at all.
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	s.begin(ctx)
+	tooLarge := new(fasthttp.ErrSmallBuffer)
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传附件为 20 MB）"))
+	case errors.As(err, &tooLarge):
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求头超过 8 KB"))
+		ctx.Response.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
+	default:
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeParam, "请求无法读取"))
+	}
+	ctx.SetConnectionClose()
+}
+
+// serve is every request's way: a fast one for what the cache holds, and the
+// router's for the rest.
+func (s *Server) serve(e *edge, ctx *fasthttp.RequestCtx) {
+	start := s.Now()
+	s.begin(ctx)
+	route := routeFast
+	if !s.admit(ctx) {
+		s.metrics.observe(ctx, routeLimited, s.Now().Sub(start))
+		return
+	}
+	if !e.fast || !s.serveCached(ctx) {
+		s.serveRouted(e, ctx)
+		route = routeOf(ctx)
+	}
+	took := s.Now().Sub(start)
+	s.metrics.observe(ctx, route, took)
+	if took > time.Second || s.log.Enabled(ctx, slog.LevelDebug) {
+		s.log.Info("request", "request_id", string(ctx.Response.Header.Peek(headerRequestID)), "method", string(ctx.Method()),
+			"route", route, "status", ctx.Response.StatusCode(), "dur_ms", took.Milliseconds())
+	}
+}
+
+func (s *Server) serveRouted(e *edge, ctx *fasthttp.RequestCtx) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.fail(ctx, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	if len(ctx.Request.Header.Peek(fiber.HeaderContentEncoding)) > 0 {
+		// fiber would inflate the body without a bound: 522 KB were measured to become 3 GB.
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeEncoding, "不接受压缩过的请求正文"))
+		return
+	}
+	e.handle(ctx)
+}
+
+// begin sets what every response carries.
+func (s *Server) begin(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Response.Header
+	h.Set(headerRequestID, s.requestID(ctx))
+	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if s.Demo {
+		h.Set("X-Gongkai-Demo", "1")
+	}
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+}
+
+// deadline gives every handler's context a bound: fiber gives none, and fasthttp
+// does not see a client go away.
+func (s *Server) deadline(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+// Serve answers on the listener until Shutdown.
+func (s *Server) Serve(l net.Listener) error { return s.public.server.Serve(l) }
+
+// ServeStaff answers staff routes on their own listener; it needs
+// Config.SeparateStaff.
+func (s *Server) ServeStaff(l net.Listener) error { return s.staff.server.Serve(l) }
+
+// Drain makes every answer from now on the last of its connection, so that
+// clients open a new one, to a successor.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Draining reports whether Drain was called.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Shutdown stops accepting, tells clients to close and waits for requests under
+// way, up to ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	var errs []error
+	for _, e := range []*edge{s.public, s.staff} {
+		if e != nil {
+			e.server.CloseOnShutdown = true
+			if err := e.server.ShutdownWithContext(ctx); !errors.Is(err, net.ErrClosed) { // Drain's caller has closed the listener
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Metrics returns the HTTP metrics for the operations listener.
+func (s *Server) Metrics() *Metrics { return s.metrics }
