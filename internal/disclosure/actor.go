@@ -3,6 +3,7 @@ package disclosure
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,23 @@ const (
 	RoleAuditor  Role = "auditor"  // 监督: reads everything, writes nothing
 	RoleIVR      Role = "ivr"      // the telephone engine, hotline calls only
 )
+
+// Name returns the Chinese name of the role.
+func (r Role) Name() string {
+	switch r {
+	case RoleEditor:
+		return "录入"
+	case RoleReviewer:
+		return "核验"
+	case RoleAdmin:
+		return "管理"
+	case RoleAuditor:
+		return "监督"
+	case RoleIVR:
+		return "热线"
+	}
+	return string(r)
+}
 
 // Roles lists every role.
 var Roles = []Role{RoleEditor, RoleReviewer, RoleAdmin, RoleAuditor, RoleIVR}
@@ -44,7 +62,11 @@ func (a Actor) Require(roles ...Role) error {
 	if slices.Contains(roles, a.Role) {
 		return nil
 	}
-	return Errorf(CodeRole, "角色“%s”不能做这一步，需要 %v", a.Role, roles)
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = r.Name()
+	}
+	return Errorf(CodeRole, "您的角色是%s，这一步需要%s", a.Role.Name(), strings.Join(names, "或"))
 }
 
 func (a Actor) requireFor(body string, roles ...Role) error {

@@ -55,12 +55,14 @@ func (c *AuditChain) Next(r AuditRow) error {
 }
 
 // End checks that the trail ends where the store's counter says, so that rows
-// cut off at the end are noticed too.
+// cut off or added at the end are noticed too.
 func (c *AuditChain) End(seq int64, hash string) error {
-	if c.seq != seq {
+	switch {
+	case c.seq < seq:
 		return &AuditFault{c.seq + 1, fmt.Sprintf("缺失，计数器停在第 %d 行", seq)}
-	}
-	if c.hash != hash {
+	case c.seq > seq:
+		return &AuditFault{seq + 1, fmt.Sprintf("多出，计数器停在第 %d 行", seq)}
+	case c.hash != hash:
 		return &AuditFault{c.seq, "与计数器中的哈希不符"}
 	}
 	return nil

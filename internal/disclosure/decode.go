@@ -26,8 +26,9 @@ func DecodeStrict(data []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return jsonError(err)
 	}
+	end := dec.InputOffset()
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Errorf(CodeJSON, "第 %d 个字节之后还有多余的内容", dec.InputOffset())
+		return Errorf(CodeJSON, "第 %d 个字节之后还有多余的内容", end)
 	}
 	var faults []FieldError
 	findUnknown(data, reflect.TypeOf(v), "", &faults)
@@ -65,6 +66,8 @@ func jsonError(err error) error {
 	var typeErr *json.UnmarshalTypeError
 	var syntaxErr *json.SyntaxError
 	switch {
+	case errors.As(err, &typeErr) && typeErr.Field == "":
+		return Errorf(CodeJSON, "正文应为 JSON 对象，收到的是 %s", typeErr.Value)
 	case errors.As(err, &typeErr):
 		return Errorf(CodeJSON, "“%s”的类型不对：收到的是 %s", typeErr.Field, typeErr.Value).On(typeErr.Field)
 	case errors.As(err, &syntaxErr):

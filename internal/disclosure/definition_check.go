@@ -23,10 +23,11 @@ var (
 var reservedKeys = []string{"type", "title", "summary", "body_html", "body", "source", "fields", "project",
 	"region", "formed_at", "decided_at", "items", "attachments", "relations"}
 
-// ParseDefinition reads one definition document of the kind, strictly: unknown
-// members, values of the wrong type, and ids, fields or examples that break the
-// form are CodeDefinition (or CodeUnknown) with the field named. References to
-// other definitions are checked by Catalog.Check.
+// ParseDefinition reads one definition document of the kind, strictly: ids,
+// fields or examples that break the form are CodeDefinition with the field
+// named; for unknown members and values of the wrong type see DecodeStrict. An
+// unknown kind is CodeNoItem. References to other definitions are checked by
+// Catalog.Check.
 func ParseDefinition(kind DefinitionKind, doc []byte) (Definition, error) {
 	def := Definition{Kind: kind}
 	var parsed interface{ check() (string, []FieldError) }
@@ -158,7 +159,7 @@ func checkFields(fields []Field, path string, columns bool) []FieldError {
 		l.add((f.Kind == FieldTable) == (len(f.Columns) > 0), at+".columns", "table.columns", "只有 table 字段有列，且至少一列")
 		l.add(slices.Contains(maskKinds, f.Mask) && (f.Mask == MaskNone || f.maskable()), at+".mask", "enum.invalid",
 			"脱敏方式应为 name、id、phone、account、address 或留空，且只用于文字类字段")
-		l.add(len(f.Example) > 0 || f.Kind == FieldTable, at+".example", "field.required", "每个字段要有示例")
+		l.add(f.hasExample() || f.Kind == FieldTable, at+".example", "field.required", "每个字段要有示例")
 		if f.Options == nil {
 			f.Options = []string{}
 		}

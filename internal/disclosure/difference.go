@@ -16,8 +16,9 @@ type Difference struct {
 }
 
 // Differences compares two revisions member by member, in the order in which a
-// notice is read; tFrom and tTo are the types each was written by. It returns
-// an empty list for equal contents.
+// notice is read, each by the version of its type it was written by. It returns
+// an empty list for equal contents. A type the catalogue does not know is
+// CodeNoItem.
 func Differences(c *Catalog, from, to Content) ([]Difference, error) {
 	tFrom, err := c.TypeAt(from.Type, from.TypeVersion)
 	if err != nil {

@@ -55,7 +55,7 @@ func (f Field) displayString(v string) string {
 		if err != nil {
 			return v
 		}
-		return t.Format("2006年1月2日 15:04")
+		return t.In(standardTime).Format("2006年1月2日 15:04")
 	}
 	return v
 }

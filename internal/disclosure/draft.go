@@ -186,11 +186,12 @@ func (l *faultList) source(s *DraftSource) Source {
 }
 
 func (l *faultList) html(s string) string {
-	l.add(len(s) <= maxBodyHTML, "body_html", "text.too_long", "正文过长，最多 600 KB；大的表格请放在附件中")
+	clean := SanitizeHTML(s)
+	l.add(max(len(s), len(clean)) <= maxBodyHTML, "body_html", "text.too_long", "正文过长，最多 600 KB；大的表格请放在附件中")
 	if bad := ActiveHTML(s); bad != "" {
 		l.add(false, "body_html", "html.active", fmt.Sprintf("正文含有不能发布的活动内容（%s），请删除后重试", bad))
 	}
-	return SanitizeHTML(s)
+	return clean
 }
 
 func (l *faultList) project(p *Project) *Project {
@@ -205,13 +206,12 @@ func (l *faultList) project(p *Project) *Project {
 
 func (l *faultList) items(c *Catalog, t *NoticeType, items []string) []string {
 	if items == nil {
-		return slices.Clone(t.Items)
+		items = t.Items
 	}
 	for i, id := range items {
 		l.known(c.items[id] != nil, fmt.Sprintf("items[%d]", i), id)
 	}
-	slices.Sort(items)
-	return slices.Compact(items)
+	return sortedSet(items)
 }
 
 func (l *faultList) files(refs []AttachmentRef, found map[string]Attachment) []Attachment {
@@ -248,12 +248,21 @@ func (l *faultList) relations(rels []Relation, found map[string]string) []Relati
 // Draft returns the content in the form an editor sends, so that a stored
 // notice can be read by a newer version of its type.
 func (c Content) Draft() (Draft, error) {
-	d := Draft{Type: c.Type, Title: c.Title, Summary: &c.Summary, BodyHTML: c.BodyHTML, Body: c.Body, Project: c.Project,
-		Region: &c.Region, Items: slices.Clone(c.Items), Relations: slices.Clone(c.Relations), Fields: map[string]json.RawMessage{},
+	d := Draft{Type: c.Type, Title: c.Title, Summary: &c.Summary, BodyHTML: c.BodyHTML, Body: c.Body, Region: &c.Region,
+		Items: slices.Clone(c.Items), Relations: slices.Clone(c.Relations), Fields: map[string]json.RawMessage{},
 		Source: &DraftSource{Name: c.Source.Name, URL: &c.Source.URL}}
 	if !c.Source.FirstPublishedAt.IsZero() {
-		at := c.Source.FirstPublishedAt.Format(time.RFC3339)
+		at := c.Source.FirstPublishedAt.UTC().Format(time.RFC3339Nano)
 		d.Source.FirstPublishedAt = &at
+	}
+	if c.Project != nil {
+		project := *c.Project
+		d.Project = &project
+	}
+	if len(c.Changes) > 0 {
+		if err := json.Unmarshal(c.Changes, &d.Changes); err != nil {
+			return Draft{}, fmt.Errorf("disclosure: changes of a content: %w", err)
+		}
 	}
 	formed, decided := c.FormedAt.String(), c.DecidedAt.String()
 	d.FormedAt, d.DecidedAt = &formed, &decided

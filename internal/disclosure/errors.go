@@ -74,7 +74,7 @@ var Problems = map[Code]Problem{
 	CodeParam:       {"参数的值不对", "请按 errors 中逐项说明修改。"},
 	CodeCursor:      {"翻页标记无效", "翻页标记只能原样用于得到它的那次查询；请从第一页重新开始。"},
 	CodeIfMatch:     {"If-Match 的写法不对", "请写成带引号的版本号，如 If-Match: \"3\"。"},
-	CodeIdemKey:     {"Idempotency-Key 的写法不对", "请用 8 到 64 个可见的 ASCII 字符，如一个 UUID。"},
+	CodeIdemKey:     {"Idempotency-Key 的写法不对", "请用 1 到 255 个可见的 ASCII 字符，如一个 UUID。"},
 	CodeIdemClash:   {"同一个 Idempotency-Key 用在了不同的请求上", "请为每次新的操作生成新的 Idempotency-Key。"},
 	CodeNoToken:     {"需要令牌", "请在 Authorization 请求头中带上 Bearer 令牌；令牌由管理员用 gongkai token create 发放。"},
 	CodeBadToken:    {"令牌无效、已过期或已吊销", "请向管理员索取新的令牌。"},

@@ -14,7 +14,7 @@ import (
 // dates are worked out, and the example of a table without one of its own is
 // one row of its columns' examples.
 func (f Field) ExampleOn(today workday.Date) (any, error) {
-	if f.Kind == FieldTable && len(f.Example) == 0 {
+	if f.Kind == FieldTable && !f.hasExample() {
 		row := map[string]any{}
 		for _, col := range f.Columns {
 			v, err := col.ExampleOn(today)
@@ -37,6 +37,9 @@ func (f Field) ExampleOn(today workday.Date) (any, error) {
 	}
 	return f.relative(text, today)
 }
+
+// hasExample counts null, as which an absent example is written, as none.
+func (f Field) hasExample() bool { return len(f.Example) > 0 && string(f.Example) != "null" }
 
 // relative works out "today+30", "today-3T09:30" and "today..today+7".
 func (f Field) relative(text string, today workday.Date) (any, error) {

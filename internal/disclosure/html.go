@@ -78,9 +78,15 @@ var blockElements = map[string]bool{"p": true, "br": true, "hr": true, "h2": tru
 // between cells.
 func PlainText(s string) string {
 	var b strings.Builder
+	gap := func(blank byte) {
+		if text := b.String(); text != "" && text[len(text)-1] != '\n' && text[len(text)-1] != blank {
+			b.WriteByte(blank)
+		}
+	}
 	z := html.NewTokenizer(strings.NewReader(s))
 	for {
-		switch z.Next() {
+		kind := z.Next()
+		switch kind {
 		case html.ErrorToken:
 			return strings.TrimSpace(b.String())
 		case html.TextToken:
@@ -89,11 +95,9 @@ func PlainText(s string) string {
 			name, _ := z.TagName()
 			switch {
 			case blockElements[string(name)]:
-				if text := b.String(); text != "" && text[len(text)-1] != '\n' {
-					b.WriteByte('\n')
-				}
-			case string(name) == "td" || string(name) == "th":
-				b.WriteByte(' ')
+				gap('\n')
+			case kind != html.EndTagToken && (string(name) == "td" || string(name) == "th"):
+				gap(' ')
 			}
 		}
 	}

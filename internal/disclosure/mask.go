@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -16,7 +17,7 @@ func (m Mask) Apply(s string) string {
 	case MaskID:
 		return keepEnds(s, 4, 2)
 	case MaskPhone:
-		return mobileForm.ReplaceAllString(s, "$1****$2")
+		return maskPhone(s)
 	case MaskAccount:
 		return keepEnds(s, 0, 4)
 	case MaskAddress:
@@ -26,9 +27,11 @@ func (m Mask) Apply(s string) string {
 }
 
 var (
-	mobileForm = regexp.MustCompile(`(1[3-9]\d)\d{4}(\d{4})`)
-	// communityEnd ends at the community, village or, failing them, the street.
-	communityEnd = regexp.MustCompile(`^.*?(社区|居委会|村委会|村|街道|镇|乡)`)
+	mobileForm = regexp.MustCompile(`(1[3-9]\d)[ \-－—]?\d{4}[ \-－—]?(\d{4})`)
+	// An address is cut after the community or village or, failing them, the
+	// street; one that names the house before them shows nothing.
+	communityEnd = regexp.MustCompile(`^[^0-9０-９号幢栋室]*?(社区|居委会|村委会|村)`)
+	streetEnd    = regexp.MustCompile(`^[^0-9０-９号幢栋室]*?(街道|镇|乡)`)
 )
 
 // compoundSurnames are the two-character family names still common.
@@ -53,6 +56,18 @@ func maskName(s string) string {
 	return b.String()
 }
 
+// maskPhone hides mobile numbers, landlines stay. It goes on until none is left:
+// in a long run of digits the end of one number may begin another.
+func maskPhone(s string) string {
+	for {
+		masked := mobileForm.ReplaceAllString(s, "$1****$2")
+		if masked == s {
+			return s
+		}
+		s = masked
+	}
+}
+
 func keepEnds(s string, head, tail int) string {
 	r := []rune(s)
 	if len(r) <= head+tail {
@@ -62,10 +77,7 @@ func keepEnds(s string, head, tail int) string {
 }
 
 func maskAddress(s string) string {
-	if m := communityEnd.FindString(s); m != "" {
-		return m
-	}
-	return "***"
+	return cmp.Or(communityEnd.FindString(s), streetEnd.FindString(s), "***")
 }
 
 // Masked returns the content as the public may see it: every value of a field

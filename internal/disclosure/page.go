@@ -4,9 +4,12 @@ import "time"
 
 // Reading says what a read model was read at: Position is that of the change
 // feed in the same snapshot of the database, Catalog the catalogue of that
-// moment, by whose labels the rows are to be shown.
+// moment, by whose labels the rows are to be shown. Epoch names the database's
+// history: it changes when a backup is restored, and positions of two epochs do
+// not compare.
 type Reading struct {
 	Position int64
+	Epoch    string
 	Catalog  *Catalog
 }
 
@@ -162,6 +165,13 @@ type StaffPage struct {
 	More        bool
 }
 
+// AuditPage is a piece of the audit trail, newest first.
+type AuditPage struct {
+	Items       []AuditRow
+	Total       int
+	TotalCapped bool
+}
+
 // AuditRow is one line of the audit trail (审计日志). It holds hashes, never
 // content; see AuditHash for the chain.
 type AuditRow struct {
@@ -178,12 +188,4 @@ type AuditRow struct {
 	Detail  string // words of ours: statuses, versions; never what a person wrote
 	Prev    string // hash of the row before
 	Hash    string
-}
-
-// Receipt names an idempotent request: the token's id, the key it sent and the
-// hash of what it asked for.
-type Receipt struct {
-	Token   string
-	Key     string
-	Request string
 }

@@ -52,8 +52,9 @@ type NoticeQuery struct {
 	After     *Cursor
 }
 
-// Canonical writes the query in one form for one meaning, the cursor left out:
-// the cache's key and what a cursor is bound to.
+// Canonical writes the query in one form for one meaning, without its page
+// (Limit and After): what a cursor is bound to and, with the page, the cache's
+// key.
 func (q NoticeQuery) Canonical() string {
 	v := url.Values{}
 	set := func(key, value string) {
@@ -145,7 +146,8 @@ func cursorSum(payload []byte, list string) []byte {
 // CodeCursor.
 func ParseCursor(s, list string) (*Cursor, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != 24 || string(cursorSum(b[8:], list)) != string(b[:8]) {
+	// The decoder skips line breaks, hence both lengths.
+	if err != nil || len(s) != 32 || len(b) != 24 || string(cursorSum(b[8:], list)) != string(b[:8]) {
 		return nil, Errorf(CodeCursor, "翻页标记无效，或不属于这次查询").On("cursor")
 	}
 	return &Cursor{A: int64(binary.BigEndian.Uint64(b[8:16])), B: int64(binary.BigEndian.Uint64(b[16:]))}, nil
@@ -208,10 +210,10 @@ func FromMilliseconds(ms int64) time.Time {
 	return time.UnixMilli(ms).In(workday.Shanghai)
 }
 
-// ParseRev reads a revision number, 1 or more.
+// ParseRev reads a revision number, 1 or more, without sign or leading zeros.
 func ParseRev(s string) (int, error) {
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > 1_000_000 {
+	if err != nil || n < 1 || n > 1_000_000 || strconv.Itoa(n) != s {
 		return 0, fmt.Errorf("disclosure: %q is not a revision", s)
 	}
 	return n, nil

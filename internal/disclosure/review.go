@@ -3,6 +3,8 @@ package disclosure
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gongkai/internal/workday"
@@ -145,16 +147,15 @@ func (c *Catalog) ChangedDraft(original Content, changes map[string]json.RawMess
 	}
 	var l faultList
 	members := map[string]json.RawMessage{}
-	for key, raw := range changes {
+	for _, key := range slices.Sorted(maps.Keys(changes)) { // "fields" before "fields.<key>"
+		raw := changes[key]
 		name, isField := strings.CutPrefix(key, "fields.")
 		_, known := t.Field(name)
 		switch {
 		case key == "fields":
 			var fields map[string]json.RawMessage
 			l.add(json.Unmarshal(raw, &fields) == nil, "changes.fields", "field.type", "fields 请写成对象")
-			for k, v := range fields {
-				draft.Fields[k] = v
-			}
+			maps.Copy(draft.Fields, fields)
 		case isField || known:
 			draft.Fields[name] = raw
 		case correctable[key]:
@@ -165,6 +166,13 @@ func (c *Catalog) ChangedDraft(original Content, changes map[string]json.RawMess
 	}
 	if err := l.err(); err != nil {
 		return Draft{}, err
+	}
+	// To JSON, null leaves a string as it is; here it removes.
+	if members["title"] != nil {
+		draft.Title = ""
+	}
+	if members["body_html"] != nil {
+		draft.BodyHTML = ""
 	}
 	merged, err := json.Marshal(members)
 	if err != nil {

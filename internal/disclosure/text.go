@@ -22,31 +22,35 @@ const maxToken = 48
 
 // Normalize folds text for search: full-width and compatibility forms to plain
 // ones (NFKC), letters to lower case, every blank to one space; control and
-// private-use characters go.
+// private-use characters go. It is idempotent.
 func Normalize(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	blank := true
-	for _, r := range norm.NFKC.String(s) {
-		switch {
-		case unicode.IsSpace(r):
-			if !blank {
-				b.WriteByte(' ')
-			}
-			blank = true
-			continue
-		case unicode.In(r, unicode.Co, unicode.Cc, unicode.Cf):
-			continue
-		default:
-			b.WriteRune(unicode.ToLower(r))
+	lower := strings.ToLower(norm.NFKC.String(strings.Map(dropInvisible, s)))
+	for _, r := range norm.NFKC.String(lower) { // again: small letters may join where capitals do not
+		if !unicode.IsSpace(r) {
+			b.WriteRune(r)
+		} else if !blank {
+			b.WriteByte(' ')
 		}
-		blank = false
+		blank = unicode.IsSpace(r)
 	}
 	return strings.TrimSuffix(b.String(), " ")
 }
 
+// dropInvisible removes what would keep characters from joining, before they
+// are joined.
+func dropInvisible(r rune) rune {
+	if unicode.In(r, unicode.Co, unicode.Cc, unicode.Cf) && !unicode.IsSpace(r) {
+		return -1
+	}
+	return r
+}
+
+// isWord counts letter numbers in, for 〇 is one.
 func isWord(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Mn, r)
+	return unicode.IsLetter(r) || unicode.In(r, unicode.Nd, unicode.Nl, unicode.Mn)
 }
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
@@ -172,11 +176,13 @@ type Terms struct {
 
 // ParseTerms reads what a person typed: words separated by blanks, all of which
 // must occur. Punctuation separates words except inside an official number such
-// as TH2026-001. A single Han character is looked for in titles only. Typed
-// operators and quotes are punctuation; the zero Terms matches everything.
+// as TH2026-001. A single Han character is looked for in titles only. Quotes and
+// the signs of operators are punctuation, AND and OR are words; the zero Terms
+// matches everything.
 func ParseTerms(q string) Terms {
 	var t Terms
-	for _, word := range words(Normalize(q)) {
+	typed := Normalize(q)
+	for _, word := range words(typed) {
 		t.Words = append(t.Words, word)
 		tokens, exact := wordTokens(word)
 		t.Tokens = append(t.Tokens, tokens...)
@@ -186,7 +192,7 @@ func ParseTerms(q string) Terms {
 	}
 	slices.Sort(t.Tokens)
 	t.Tokens = slices.Compact(t.Tokens)
-	t.Never = len(t.Words) == 0 && strings.TrimSpace(q) != ""
+	t.Never = len(t.Words) == 0 && typed != ""
 	return t
 }
 

@@ -264,10 +264,14 @@ func (n Notice) Recall(why string, now time.Time) Transition {
 
 // Amend decides on the original's new revision when its correction or
 // termination by is published. changed is the original's content with the
-// correction's changes, ignored for a termination. Errors: CodeState when the
-// original is no longer published, CodeStale when it has a newer revision than
-// the correction was written against.
+// correction's changes, ignored for a termination. The correction may be of
+// another body, so the actor is asked for the original's. Errors: CodeRole,
+// CodeScope, CodeState when the original is no longer published, CodeStale when
+// it has a newer revision than the correction was written against.
 func (n Notice) Amend(by Notice, changed Content, a Actor, now time.Time) (Transition, error) {
+	if err := a.requireFor(n.Body, reviewers...); err != nil {
+		return Transition{}, err
+	}
 	if err := n.requireStatus("更正或终止", StatusPublished); err != nil {
 		return Transition{}, err
 	}

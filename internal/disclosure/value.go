@@ -183,8 +183,9 @@ var stringKinds = map[FieldKind]func(f Field, s string) (value, code, advice str
 }
 
 var (
-	usccForm  = regexp.MustCompile(`^[0-9A-HJ-NPQRTUWXY]{18}$`)
-	phoneForm = regexp.MustCompile(`^[0-9+()（）\-—－转 、,，/;；]{5,100}$`)
+	usccForm = regexp.MustCompile(`^[0-9A-HJ-NPQRTUWXY]{18}$`)
+	// phoneForm lets the stars of MaskPhone pass: a correction reads them again.
+	phoneForm = regexp.MustCompile(`^[0-9+()（）\-—－转 、,，/;；*]{5,100}$`)
 )
 
 func validURL(s string) bool {
@@ -228,7 +229,7 @@ func (f Field) parsePeriod(raw json.RawMessage, path string) (any, []FieldError)
 	var p struct{ From, To *workday.Date }
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if dec.Decode(&p) != nil || p.From == nil || p.To == nil {
+	if dec.Decode(&p) != nil || p.From == nil || p.To == nil || p.From.IsZero() || p.To.IsZero() {
 		return nil, f.fault(path, "period.invalid", "“%s”请写成 {\"from\":\"2026-11-23\",\"to\":\"2026-11-30\"}", f.Label)
 	}
 	if p.To.Compare(*p.From) < 0 {
@@ -261,17 +262,22 @@ func (f Field) parseTable(raw json.RawMessage, path string) (any, []FieldError) 
 	return table, faults
 }
 
-// ParseInstant reads RFC 3339 with any offset.
+// standardTime is workday.Shanghai without its summer times (1940–1991) and its
+// local mean time (before 1901): an instant of any year is written in +08:00.
+var standardTime = time.FixedZone("CST", 8*60*60)
+
+// ParseInstant reads RFC 3339 with any offset. The year, in +08:00, must lie in
+// 1900–2199.
 func ParseInstant(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("disclosure: %q is not an RFC 3339 instant", s)
 	}
-	if t.Year() < 1900 || t.Year() > 2199 {
-		return time.Time{}, fmt.Errorf("disclosure: year %d is outside 1900–2199", t.Year())
+	if year := t.In(standardTime).Year(); year < 1900 || year > 2199 {
+		return time.Time{}, fmt.Errorf("disclosure: year %d is outside 1900–2199", year)
 	}
 	return t.In(workday.Shanghai), nil
 }
 
 // FormatInstant writes RFC 3339 in +08:00 to the second.
-func FormatInstant(t time.Time) string { return t.In(workday.Shanghai).Format(time.RFC3339) }
+func FormatInstant(t time.Time) string { return t.In(standardTime).Format(time.RFC3339) }

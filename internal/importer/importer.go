@@ -11,15 +11,14 @@ import (
 	"io"
 
 	"gongkai/internal/disclosure"
-	"gongkai/internal/publish"
 )
 
 // maxLine bounds one line, in bytes.
 const maxLine = 1 << 20
 
-// Drafts creates drafts; *publish.Service is one.
+// Drafts checks and creates drafts; *publish.Service does.
 type Drafts interface {
-	Create(context.Context, publish.Request, disclosure.Draft) (publish.Result, error)
+	Create(context.Context, disclosure.Request, disclosure.Draft) (disclosure.Outcome, error)
 	Check(context.Context, disclosure.Actor, disclosure.Draft) error
 }
 
@@ -69,7 +68,7 @@ func JSONLines(ctx context.Context, to Drafts, a disclosure.Actor, r io.Reader, 
 		return report, nil
 	}
 	for _, d := range drafts {
-		res, err := to.Create(ctx, publish.Request{Actor: a, Key: "import-" + d.digest, Digest: d.digest}, d.draft)
+		res, err := to.Create(ctx, disclosure.Request{Actor: a, Key: "import-" + d.digest, Digest: d.digest}, d.draft)
 		if err != nil {
 			return report, fmt.Errorf("importer: line %d: %w", d.n, err)
 		}

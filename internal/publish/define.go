@@ -26,6 +26,11 @@ func (s *Service) Define(ctx context.Context, a disclosure.Actor, kind disclosur
 	return s.define(ctx, a, def, 1, reason)
 }
 
+// Definitions returns every version of a definition; see store.Definitions.
+func (s *Service) Definitions(ctx context.Context, kind disclosure.DefinitionKind, id string) ([]disclosure.Definition, error) {
+	return s.Store.Definitions(ctx, kind, id)
+}
+
 // Redefine writes a new version of a definition: changes replaces members of
 // the newest one, null resets them. Earlier versions stay. Errors as of Define,
 // CodeNoItem for an unknown id, CodeStale when somebody else was faster.

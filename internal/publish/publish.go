@@ -26,27 +26,7 @@ type Service struct {
 	RequireSecrecy bool
 }
 
-// Request is what every step is asked with.
-type Request struct {
-	Actor disclosure.Actor
-	// IfMatch is the revision the caller has seen; 0 does not compare. A notice
-	// at another revision is disclosure.CodeStale.
-	IfMatch int
-	// Key makes the request idempotent: asked again with the same Key and
-	// Digest by the same token it does nothing and answers with the notice as
-	// it stands; with another Digest it is disclosure.CodeIdemClash. "" is not
-	// idempotent.
-	Key    string
-	Digest string // hash of method, path and body
-}
-
-// Result is the notice a step worked on.
-type Result struct {
-	disclosure.StaffNotice
-	Replayed bool // the step had been carried out before
-}
-
-func (r Request) receipt() *disclosure.Receipt {
+func receipt(r disclosure.Request) *disclosure.Receipt {
 	if r.Key == "" {
 		return nil
 	}
@@ -54,7 +34,7 @@ func (r Request) receipt() *disclosure.Receipt {
 }
 
 // once runs a step unless its idempotency key says it was carried out.
-func (s *Service) once(ctx context.Context, r Request, step func() (id string, err error)) (Result, error) {
+func (s *Service) once(ctx context.Context, r disclosure.Request, step func() (id string, err error)) (disclosure.Outcome, error) {
 	if res, done, err := s.replay(ctx, r); done || err != nil {
 		return res, err
 	}
@@ -65,34 +45,34 @@ func (s *Service) once(ctx context.Context, r Request, step func() (id string, e
 		return res, err
 	}
 	if err != nil || id == "" {
-		return Result{}, err
+		return disclosure.Outcome{}, err
 	}
 	n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
-	return Result{StaffNotice: n}, err
+	return disclosure.Outcome{StaffNotice: n}, err
 }
 
-func (s *Service) replay(ctx context.Context, r Request) (Result, bool, error) {
+func (s *Service) replay(ctx context.Context, r disclosure.Request) (disclosure.Outcome, bool, error) {
 	if r.Key == "" {
-		return Result{}, false, nil
+		return disclosure.Outcome{}, false, nil
 	}
 	digest, id, found, err := s.Store.FindReceipt(ctx, r.Actor.Token, r.Key)
 	if err != nil || !found {
-		return Result{}, false, err
+		return disclosure.Outcome{}, false, err
 	}
 	if digest != r.Digest {
-		return Result{}, false, disclosure.Errorf(disclosure.CodeIdemClash, "这个 Idempotency-Key 已用于另一个请求").On("Idempotency-Key")
+		return disclosure.Outcome{}, false, disclosure.Errorf(disclosure.CodeIdemClash, "这个 Idempotency-Key 已用于另一个请求").On("Idempotency-Key")
 	}
 	n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
 	if errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}) {
-		return Result{Replayed: true}, true, nil // it was deleted, by this request or since
+		return disclosure.Outcome{Replayed: true}, true, nil // it was deleted, by this request or since
 	}
-	return Result{StaffNotice: n, Replayed: true}, true, err
+	return disclosure.Outcome{StaffNotice: n, Replayed: true}, true, err
 }
 
 // decide makes the transitions of a step from the notice as it stands.
 type decide func(n disclosure.StaffNotice) ([]disclosure.Transition, error)
 
-func (s *Service) step(ctx context.Context, r Request, ref disclosure.NoticeRef, f decide) (Result, error) {
+func (s *Service) step(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, f decide) (disclosure.Outcome, error) {
 	return s.once(ctx, r, func() (string, error) {
 		n, err := s.Store.Staff(ctx, ref)
 		if err != nil {
@@ -105,7 +85,7 @@ func (s *Service) step(ctx context.Context, r Request, ref disclosure.NoticeRef,
 		if err != nil {
 			return "", err
 		}
-		done, err := s.Store.Apply(ctx, r.receipt(), ts...)
+		done, err := s.Store.Apply(ctx, receipt(r), ts...)
 		if err != nil {
 			return "", err
 		}
@@ -121,13 +101,13 @@ func (s *Service) today() workday.Date { return workday.DateOf(s.Now()) }
 
 // Create stores a new draft. Errors: CodeInvalid, CodeUnknown, CodeRole,
 // CodeScope and those of Request.
-func (s *Service) Create(ctx context.Context, r Request, d disclosure.Draft) (Result, error) {
+func (s *Service) Create(ctx context.Context, r disclosure.Request, d disclosure.Draft) (disclosure.Outcome, error) {
 	return s.once(ctx, r, func() (string, error) {
 		t, err := s.create(ctx, r.Actor, d)
 		if err != nil {
 			return "", err
 		}
-		done, err := s.Store.Apply(ctx, r.receipt(), t)
+		done, err := s.Store.Apply(ctx, receipt(r), t)
 		if err != nil {
 			return "", err
 		}
@@ -231,7 +211,7 @@ func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, 
 }
 
 // Edit replaces the content of a draft. Errors as of Create, and CodeState.
-func (s *Service) Edit(ctx context.Context, r Request, ref disclosure.NoticeRef, d disclosure.Draft) (Result, error) {
+func (s *Service) Edit(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, d disclosure.Draft) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		content, base, err := s.content(ctx, d)
 		if err != nil {
@@ -242,7 +222,7 @@ func (s *Service) Edit(ctx context.Context, r Request, ref disclosure.NoticeRef,
 }
 
 // Delete removes a draft. The result is empty.
-func (s *Service) Delete(ctx context.Context, r Request, ref disclosure.NoticeRef) error {
+func (s *Service) Delete(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef) error {
 	_, err := s.once(ctx, r, func() (string, error) {
 		n, err := s.Store.Staff(ctx, ref)
 		if err != nil {
@@ -255,21 +235,21 @@ func (s *Service) Delete(ctx context.Context, r Request, ref disclosure.NoticeRe
 		if err != nil {
 			return "", err
 		}
-		_, err = s.Store.Apply(ctx, r.receipt(), t)
+		_, err = s.Store.Apply(ctx, receipt(r), t)
 		return "", err
 	})
 	return err
 }
 
 // Submit hands a draft to a reviewer.
-func (s *Service) Submit(ctx context.Context, r Request, ref disclosure.NoticeRef, ack disclosure.Acknowledgement) (Result, error) {
+func (s *Service) Submit(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, ack disclosure.Acknowledgement) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		return single(n.Submit(n.Catalog.Review(n.Content, s.today()), ack, r.Actor, s.Now()))
 	})
 }
 
 // Reject returns a notice to its author with a comment.
-func (s *Service) Reject(ctx context.Context, r Request, ref disclosure.NoticeRef, comment string) (Result, error) {
+func (s *Service) Reject(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, comment string) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		return single(n.Reject(comment, r.Actor, s.Now()))
 	})
@@ -277,7 +257,7 @@ func (s *Service) Reject(ctx context.Context, r Request, ref disclosure.NoticeRe
 
 // Publish makes a notice public, or schedules it. Publishing a correction or a
 // termination gives the original its new revision in the same transaction.
-func (s *Service) Publish(ctx context.Context, r Request, ref disclosure.NoticeRef, ok disclosure.Approval) (Result, error) {
+func (s *Service) Publish(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, ok disclosure.Approval) (disclosure.Outcome, error) {
 	ok.RequireSecrecy = ok.RequireSecrecy || s.RequireSecrecy
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
@@ -316,16 +296,16 @@ func (s *Service) withAmendment(ctx context.Context, t disclosure.Transition) ([
 
 // Correct starts a correction (更正) of a published notice: a linked draft that
 // is checked like any notice.
-func (s *Service) Correct(ctx context.Context, r Request, ref disclosure.NoticeRef, changes map[string]json.RawMessage, reason string) (Result, error) {
+func (s *Service) Correct(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, changes map[string]json.RawMessage, reason string) (disclosure.Outcome, error) {
 	return s.amend(ctx, r, ref, func(n disclosure.StaffNotice) (disclosure.Draft, error) { return n.Correction(changes, reason) })
 }
 
 // Terminate starts a termination (终止) of a published notice: a linked draft.
-func (s *Service) Terminate(ctx context.Context, r Request, ref disclosure.NoticeRef, reason string) (Result, error) {
+func (s *Service) Terminate(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string) (disclosure.Outcome, error) {
 	return s.amend(ctx, r, ref, func(n disclosure.StaffNotice) (disclosure.Draft, error) { return n.Termination(reason) })
 }
 
-func (s *Service) amend(ctx context.Context, r Request, ref disclosure.NoticeRef, draft func(disclosure.StaffNotice) (disclosure.Draft, error)) (Result, error) {
+func (s *Service) amend(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, draft func(disclosure.StaffNotice) (disclosure.Draft, error)) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		d, err := draft(n)
 		if err != nil {
@@ -337,7 +317,7 @@ func (s *Service) amend(ctx context.Context, r Request, ref disclosure.NoticeRef
 
 // Withdraw takes a notice out of the public at once; with erase its content is
 // purged as well.
-func (s *Service) Withdraw(ctx context.Context, r Request, ref disclosure.NoticeRef, reason string, erase bool) (Result, error) {
+func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string, erase bool) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		return single(n.Withdraw(reason, erase, r.Actor, s.Now()))
 	})

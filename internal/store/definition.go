@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"gongkai/internal/disclosure"
 )
 
@@ -72,6 +74,9 @@ func (s *Store) Define(ctx context.Context, a disclosure.Actor, defs ...disclosu
 // loadBuiltin brings the definitions shipped with this binary into the store:
 // new ones, and new texts of those the district has not edited.
 func (s *Store) loadBuiltin(ctx context.Context) error {
+	if _, err := s.w.ExecContext(ctx, `UPDATE feed_head SET epoch = $1 WHERE id = 1 AND epoch = ''`, uuid.NewString()); err != nil {
+		return fmt.Errorf("store: epoch: %w", fault(err))
+	}
 	shipped, err := disclosure.Builtin()
 	if err != nil {
 		return fmt.Errorf("store: %w", err)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"gongkai/internal/disclosure"
 )
@@ -79,16 +78,31 @@ func scanAudit(rows *sql.Rows) (disclosure.AuditRow, error) {
 
 // Audit returns up to limit rows of the audit trail with a position below
 // before, newest first; id "" is every subject.
-func (s *Store) Audit(ctx context.Context, id string, before int64, limit int) ([]disclosure.AuditRow, error) {
-	query, args := `SELECT `+auditColumns+` FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2`, []any{before, limit}
+func (s *Store) Audit(ctx context.Context, id string, before int64, limit int) (disclosure.AuditPage, error) {
+	var page disclosure.AuditPage
+	c := &conditions{}
+	c.add("1 = 1")
 	if id != "" {
-		query, args = `SELECT `+auditColumns+` FROM audit WHERE id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3`, []any{id, before, limit}
+		c.add("id = ?", id)
 	}
-	rows, err := all(ctx, s.r, scanAudit, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: audit: %w", fault(err))
-	}
-	return rows, nil
+	err := s.read(ctx, "audit", func(v *snapshot) error {
+		err := v.QueryRowContext(ctx, `
+			SELECT count(*)
+			  FROM (SELECT 1 FROM audit WHERE `+c.where()+` LIMIT `+c.next(1)+`) AS counted`,
+			c.with(disclosure.MaxTotal+1)...).Scan(&page.Total)
+		if err != nil {
+			return err
+		}
+		page.TotalCapped, page.Total = page.Total > disclosure.MaxTotal, min(page.Total, disclosure.MaxTotal)
+		page.Items, err = all(ctx, v, scanAudit, `
+			SELECT `+auditColumns+`
+			  FROM audit
+			 WHERE `+c.where()+` AND seq < `+c.next(1)+`
+			 ORDER BY seq DESC
+			 LIMIT `+c.next(2), c.with(before, limit)...)
+		return err
+	})
+	return page, err
 }
 
 // VerifyAudit checks the whole audit trail and returns how many rows it has. A

@@ -201,7 +201,8 @@ func (s *Store) read(ctx context.Context, what string, f func(v *snapshot) error
 func (s *Store) reading(ctx context.Context, q querier) (disclosure.Reading, error) {
 	var r disclosure.Reading
 	var version int64
-	err := q.QueryRowContext(ctx, `SELECT seq, catalog_version FROM feed_head WHERE id = 1`).Scan(&r.Position, &version)
+	err := q.QueryRowContext(ctx, `SELECT seq, epoch, catalog_version FROM feed_head WHERE id = 1`).
+		Scan(&r.Position, &r.Epoch, &version)
 	if err != nil {
 		return r, err
 	}

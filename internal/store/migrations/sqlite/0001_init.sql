@@ -1,15 +1,17 @@
 -- +goose Up
 
 -- The one row every writing transaction updates last: its lock puts changes
--- and audit lines in commit order.
+-- and audit lines in commit order. The epoch is random and new after a
+-- restore: positions of two epochs do not compare.
 CREATE TABLE feed_head (
     id              INTEGER PRIMARY KEY CHECK (id = 1),
     seq             INTEGER NOT NULL,
     catalog_version INTEGER NOT NULL,
     audit_seq       INTEGER NOT NULL,
-    audit_hash      TEXT    NOT NULL
+    audit_hash      TEXT    NOT NULL,
+    epoch           TEXT    NOT NULL
 ) STRICT;
-INSERT INTO feed_head (id, seq, catalog_version, audit_seq, audit_hash) VALUES (1, 0, 0, 0, '');
+INSERT INTO feed_head (id, seq, catalog_version, audit_seq, audit_hash, epoch) VALUES (1, 0, 0, 0, '', '');
 
 -- How many notice codes were given out.
 CREATE TABLE code_counter (

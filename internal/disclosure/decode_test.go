@@ -1,0 +1,168 @@
+package disclosure
+
+import (
+	"strings"
+	"testing"
+)
+
+type decodeTest struct {
+	name   string
+	in     string
+	code   Code
+	faults string // "field code" of each, sorted
+}
+
+func checkDecode(t *testing.T, tests []decodeTest) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseDraft([]byte(tt.in))
+			if got := codeOf(err); got != tt.code {
+				t.Fatalf("ParseDraft(%q) = %v, want code %q", tt.in, err, tt.code)
+			}
+			if got := faultsOf(err); got != tt.faults {
+				t.Errorf("ParseDraft(%q) faults = %q, want %q", tt.in, got, tt.faults)
+			}
+		})
+	}
+}
+
+func TestDecodeRefusesUnknownMembers(t *testing.T) {
+	checkDecode(t, []decodeTest{
+		{"known members", `{"title":"甲","summary":null,"source":{"name":"乙","url":null}}`, "", ""},
+		{"empty object", `{}`, "", ""},
+		{"blanks around it", "\r\n\t {} \n", "", ""},
+		{"misspelt", `{"titel":"甲"}`, CodeUnknown, "titel request.unknown"},
+		{"empty name", `{"":1}`, CodeUnknown, " request.unknown"},
+		{"name of the Go field", `{"BodyHTML":"甲"}`, CodeUnknown, "BodyHTML request.unknown"},
+		{"capitals do not count as the member", `{"TITLE":"甲"}`, CodeUnknown, "TITLE request.unknown"},
+		{"a second member in capitals", `{"title":"甲","Title":"乙"}`, CodeUnknown, "Title request.unknown"},
+		{"in an object", `{"source":{"name":"甲","link":"x"}}`, CodeUnknown, "source.link request.unknown"},
+		{"capitals in an object", `{"source":{"Name":"甲"}}`, CodeUnknown, "source.Name request.unknown"},
+		{"in an array", `{"relations":[{"type":"follows","id":"1"},{"type":"follows","id":"2","note":"x"}]}`,
+			CodeUnknown, "relations[1].note request.unknown"},
+		{"every one, by name", `{"z":1,"project":{"code":"1","nme":"x"},"a":1}`, CodeUnknown,
+			"a request.unknown; project.nme request.unknown; z request.unknown"},
+		{"field keys are the type's business", `{"fields":{"any":{"thing":[1]}}}`, "", ""},
+		{"an uploaded file as it was answered", `{"attachments":["f1",{"id":"f2","name":"甲.pdf","size":3}]}`, "", ""},
+	})
+}
+
+func TestDecodeNamesTheMemberOfWrongType(t *testing.T) {
+	checkDecode(t, []decodeTest{
+		{"number for a string", `{"title":5}`, CodeJSON, "title request.json"},
+		{"object for a string", `{"summary":{}}`, CodeJSON, "summary request.json"},
+		{"string for an object", `{"source":"甲"}`, CodeJSON, "source request.json"},
+		{"boolean in an object", `{"source":{"name":true}}`, CodeJSON, "source.name request.json"},
+		{"array for a map", `{"fields":[]}`, CodeJSON, "fields request.json"},
+		{"string for an array", `{"items":"A1-04"}`, CodeJSON, "items request.json"},
+		{"number in an array", `{"items":["A1-04",5]}`, CodeJSON, "items request.json"},
+		{"number in an object in an array", `{"relations":[{"type":5}]}`, CodeJSON, "relations.type request.json"},
+		{"number for a file", `{"attachments":[5]}`, CodeJSON, "attachments request.json"},
+		{"array instead of the whole", `[]`, CodeJSON, ""},
+		{"string instead of the whole", `"甲"`, CodeJSON, ""},
+	})
+}
+
+func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
+	checkDecode(t, []decodeTest{
+		{"empty body", ``, CodeJSON, ""},
+		{"blanks only", " \n", CodeJSON, ""},
+		{"cut off", `{"title":`, CodeJSON, ""},
+		{"a byte order mark", "\ufeff{}", CodeJSON, ""},
+		{"single quotes", `{'title':'甲'}`, CodeJSON, ""},
+		{"a comma too many", `{"title":"甲",}`, CodeJSON, ""},
+		{"a line break in a string", "{\"title\":\"甲\n乙\"}", CodeJSON, ""},
+		{"a second value", `{} {}`, CodeJSON, ""},
+		{"a word after it", `{}x`, CodeJSON, ""},
+		{"a bracket too many", `{"title":"甲"}}`, CodeJSON, ""},
+	})
+}
+
+func TestDecodeRefusesTextNoStoreKeeps(t *testing.T) {
+	checkDecode(t, []decodeTest{
+		{"broken UTF-8 in a value", "{\"title\":\"\xff\"}", CodeText, ""},
+		{"broken UTF-8 in a name", "{\"ti\xfftle\":1}", CodeText, ""},
+		{"half a character", "{\"title\":\"\xe7\x94\"}", CodeText, ""},
+		{"a surrogate half as bytes", "{\"title\":\"\xed\xa0\x80\"}", CodeText, ""},
+		{"GBK", "{\"title\":\"\xb2\xc9\xb9\xba\"}", CodeText, ""},
+		{"a raw NUL", "{\"title\":\"\x00\"}", CodeText, ""},
+		{"a raw NUL outside of strings", "{}\x00", CodeText, ""},
+		{"an escaped NUL", `{"title":"\u0000"}`, CodeText, ""},
+		{"an escaped NUL after other escapes", `{"title":"\n\"\\\u0000"}`, CodeText, ""},
+		{"an escaped NUL in a field", `{"fields":{"a":"\u0000"}}`, CodeText, ""},
+		{"an escaped NUL in a name", `{"\u0000":1}`, CodeText, ""},
+		{"an escaped backslash, then u0000", `{"title":"\\u0000"}`, "", ""},
+		{"two escaped backslashes, then u0000", `{"title":"\\\\u0000"}`, "", ""},
+		{"U+0001 is JSON's business", `{"title":"\u0001"}`, "", ""},
+		{"cut off after a backslash", `{"title":"\`, CodeJSON, ""},
+	})
+}
+
+func TestDecodeSaysWhere(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"syntax", `{"title" "甲"}`, "第 10 个字节处不符合 JSON 语法"},
+		{"text after the value", `{"a":1}   {}`, "第 7 个字节之后还有多余的内容"},
+		{"garbage after the value", `{"a":1}   !`, "第 7 个字节之后还有多余的内容"},
+		{"type of a member", `{"source":{"name":5}}`, "“source.name”的类型不对：收到的是 number"},
+		{"type of the whole", `[{}]`, "正文应为 JSON 对象，收到的是 array"},
+		{"nothing", ``, "正文为空或不完整"},
+		{"unknown member", `{"source":{"nmae":5}}`, "不认识的字段“source.nmae”"},
+	}
+	for _, tt := range tests {
+		_, err := ParseDraft([]byte(tt.in))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: ParseDraft(%q) = %v, want %q in it", tt.name, tt.in, err, tt.want)
+		}
+	}
+}
+
+// What a lenient reader would change on the way is kept as sent.
+func TestDecodeKeepsWhatWasSent(t *testing.T) {
+	var got struct {
+		Text  string `json:"text"`
+		Any   any    `json:"any"`
+		Plain int
+	}
+	in := `{"text":"\\u0000 <b>&","any":1234567890123456.70,"Plain":7}`
+	if err := DecodeStrict([]byte(in), &got); err != nil {
+		t.Fatalf("DecodeStrict(%s) = %v, want nil", in, err)
+	}
+	if got.Text != `\u0000 <b>&` || got.Plain != 7 {
+		t.Errorf("DecodeStrict(%s) = %+v, want the text unchanged", in, got)
+	}
+	if n, ok := got.Any.(interface{ String() string }); !ok || n.String() != "1234567890123456.70" {
+		t.Errorf("DecodeStrict(%s).Any = %v, want the digits as sent", in, got.Any)
+	}
+}
+
+// A member behind a tag, an embedded struct or a pointer is known; one that is
+// hidden or excluded is not.
+func TestDecodeKnowsTheMembersOfAStruct(t *testing.T) {
+	type Embedded struct {
+		Inner string `json:"inner"`
+	}
+	type target struct {
+		Embedded
+		Tagged  string `json:"tagged,omitempty"`
+		Skipped string `json:"-"`
+		Pointer *struct {
+			X []struct {
+				Y int `json:"y"`
+			} `json:"x"`
+		} `json:"pointer"`
+	}
+	tests := []struct{ name, in, faults string }{
+		{"tag with an option", `{"tagged":"a"}`, ""},
+		{"embedded", `{"inner":"a"}`, ""},
+		{"name of the embedded struct", `{"Embedded":{}}`, "Embedded request.unknown"},
+		{"excluded", `{"Skipped":"a"}`, "Skipped request.unknown"},
+		{"deep down", `{"pointer":{"x":[{"y":1},{"y":2,"z":3}]}}`, "pointer.x[1].z request.unknown"},
+		{"null on the way", `{"pointer":{"x":null}}`, ""},
+	}
+	for _, tt := range tests {
+		if got := faultsOf(DecodeStrict([]byte(tt.in), &target{})); got != tt.faults {
+			t.Errorf("%s: DecodeStrict(%s) faults = %q, want %q", tt.name, tt.in, got, tt.faults)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ErrNotSQLite means that the database is PostgreSQL, which is backed up with
+// its own tools.
+var ErrNotSQLite = errors.New("store: only SQLite is backed up by this program; use pg_dump for PostgreSQL")
+
+// Backup writes a consistent copy of a SQLite database to a new file, beside a
+// running server, and its SHA-256 to the file with ".sha256" added.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if s.file == "" {
+		return ErrNotSQLite
+	}
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("store: backup: %s is there already", path)
+	}
+	if _, err := s.w.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
+		return errors.Join(fmt.Errorf("store: backup: %w", fault(err)), os.Remove(path))
+	}
+	if err := syncFile(path); err != nil {
+		return err
+	}
+	sum, err := fileSum(path)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".sha256", []byte(sum+"  "+filepath.Base(path)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("store: backup: %w", err)
+	}
+	return nil
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("store: backup: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+}
+
+func fileSum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("store: backup: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("store: backup: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// BackupReport says what a backup holds.
+type BackupReport struct {
+	Schema    int64 `json:"schema"`
+	Notices   int64 `json:"notices"`
+	Public    int64 `json:"public"`
+	Revisions int64 `json:"revisions"`
+	Audit     int64 `json:"audit_rows"`
+	Feed      int64 `json:"feed_seq"`
+}
+
+// ErrDamaged means that a backup is not what was written.
+var ErrDamaged = errors.New("store: the backup is damaged")
+
+// VerifyBackup opens a backup without changing it and checks the file's
+// SHA-256, SQLite's own structures, foreign keys and the audit chain.
+func VerifyBackup(ctx context.Context, path string) (BackupReport, error) {
+	var r BackupReport
+	want, err := os.ReadFile(path + ".sha256")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return r, fmt.Errorf("store: verify: %w", err)
+	}
+	sum, sumErr := fileSum(path)
+	if sumErr != nil {
+		return r, sumErr
+	}
+	if err == nil && !strings.HasPrefix(string(want), sum) {
+		return r, fmt.Errorf("%w: its SHA-256 differs from %s.sha256", ErrDamaged, path)
+	}
+	s, err := Open(ctx, Options{URL: "sqlite:" + path, MustExist: true, ReadOnly: true})
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer func() { _ = s.Close() }()
+	for _, check := range []string{`PRAGMA integrity_check`, `PRAGMA foreign_key_check`} {
+		rows, err := all(ctx, s.w, scanText, check)
+		if err != nil || len(rows) > 0 && rows[0] != "ok" {
+			return r, fmt.Errorf("%w: %s: %v %w", ErrDamaged, check, rows, err)
+		}
+	}
+	if r.Audit, err = s.VerifyAudit(ctx); err != nil {
+		return r, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if r.Schema, err = s.SchemaVersion(ctx); err != nil {
+		return r, err
+	}
+	err = s.w.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM notice), (SELECT count(*) FROM notice WHERE public = 1),
+		       (SELECT count(*) FROM revision), (SELECT seq FROM feed_head)`).Scan(&r.Notices, &r.Public, &r.Revisions, &r.Feed)
+	return r, err
+}
+
+// Restore copies a verified backup to a SQLite file that does not exist yet and
+// gives it a new epoch, so that what caches hold of the time after the backup
+// is not taken for its future.
+func Restore(ctx context.Context, backup, target string) (BackupReport, error) {
+	r, err := VerifyBackup(ctx, backup)
+	if err != nil {
+		return r, err
+	}
+	if err := copyFile(backup, target); err != nil {
+		return r, err
+	}
+	s, err := Open(ctx, Options{URL: "sqlite:" + target, MustExist: true})
+	if err != nil {
+		return r, err
+	}
+	return r, errors.Join(s.NewEpoch(ctx), s.Close())
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(fmt.Errorf("store: restore: %w", err), os.Remove(to))
+	}
+	return nil
+}
+
+// NewEpoch starts a new epoch of the change feed: to be done once after a
+// database was restored by other means than Restore.
+func (s *Store) NewEpoch(ctx context.Context) error {
+	if _, err := s.w.ExecContext(ctx, `UPDATE feed_head SET epoch = $1 WHERE id = 1`, uuid.NewString()); err != nil {
+		return fmt.Errorf("store: new epoch: %w", fault(err))
+	}
+	return nil
+}
+
+// ClockSkew returns how far the database server's clock is ahead of now; 0 on
+// SQLite, which has none of its own.
+func (s *Store) ClockSkew(ctx context.Context, now func() time.Time) (time.Duration, error) {
+	if s.d == sqliteDialect {
+		return 0, nil
+	}
+	var ms int64
+	before := now()
+	err := s.r.QueryRowContext(ctx, `SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`).Scan(&ms)
+	if err != nil {
+		return 0, fmt.Errorf("store: clock: %w", fault(err))
+	}
+	after := now()
+	return time.UnixMilli(ms).Sub(before.Add(after.Sub(before) / 2)), nil
+}
