@@ -123,7 +123,8 @@ func TestAuditHashCoversEveryMember(t *testing.T) {
 		{"Detail", func(r *AuditRow) { r.Detail += "x" }},
 		{"Prev", func(r *AuditRow) { r.Prev += "x" }},
 		{"a word moved to the next member", func(r *AuditRow) { r.Action, r.Subject = "ed", "itnotice" }},
-		{"a line break moved", func(r *AuditRow) { r.Action, r.Subject = "edit\n", "notice" }},
+		{"a line break in one member", func(r *AuditRow) { r.Action, r.Subject = "a\nb", "c" }},
+		{"the same line break in the next", func(r *AuditRow) { r.Action, r.Subject = "a", "b\nc" }},
 	}
 	seen := map[string]string{AuditHash(row): "the row itself"}
 	for _, tt := range changes {

@@ -157,6 +157,7 @@ func TestDecodeKnowsTheMembersOfAStruct(t *testing.T) {
 		{"embedded", `{"inner":"a"}`, ""},
 		{"name of the embedded struct", `{"Embedded":{}}`, "Embedded request.unknown"},
 		{"excluded", `{"Skipped":"a"}`, "Skipped request.unknown"},
+		{"excluded, by its tag", `{"-":"a"}`, "- request.unknown"},
 		{"deep down", `{"pointer":{"x":[{"y":1},{"y":2,"z":3}]}}`, "pointer.x[1].z request.unknown"},
 		{"null on the way", `{"pointer":{"x":null}}`, ""},
 	}

@@ -76,6 +76,7 @@ func TestParseTerms(t *testing.T) {
 			Terms{Tokens: []string{"1", "2", "3", "a", "b"}, Words: []string{"a-1.2/3_b"}, Checks: []string{"a-1.2/3_b"}}},
 		{"dashes at its ends separate", "-th2026- .",
 			Terms{Tokens: []string{"th2026"}, Words: []string{"th2026"}}},
+		{"dashes beside other letters separate", "甲乙-1 2-丙丁", Terms{Tokens: []string{"1", "2", "丙丁", "甲乙"}, Words: []string{"1", "2", "丙丁", "甲乙"}}},
 		{"document number", "亭土告〔2024〕5号", Terms{Tokens: []string{"2024", "5", "亭土", "土告"},
 			Words: []string{"2024", "5号", "亭土告"}, Checks: []string{"5号", "亭土告"}}},
 		{"operators and quotes", `"a" AND NEAR( * :`, Terms{Tokens: []string{"a", "and", "near"}, Words: []string{"a", "and", "near"}}},
