@@ -210,13 +210,17 @@ func outcome(t *testing.T, from, to Content, err error) string {
 	return strings.Join(list, " ")
 }
 
-// A correction written by the type's newer version keeps the older one readable.
-func TestChangedContentIsReadByTheNewestType(t *testing.T) {
+// A notice stays with the version of the type it was written by, so that a type
+// which drops a field does not make its old notices uncorrectable.
+func TestChangedContentKeepsTheTypeVersion(t *testing.T) {
 	c := twoVersions(t)
 	original := Content{Type: "land.notice", TypeVersion: 1, Title: "甲", Fields: Values{"price": "1.00"}}
-	d, err := c.ChangedDraft(original, map[string]json.RawMessage{"area": raw(`5`)})
-	if err != nil || string(d.Fields["area"]) != "5" || string(d.Fields["price"]) != `"1.00"` {
-		t.Errorf("ChangedDraft(a field of version 2) = %s, %v, want both fields", d.Fields, err)
+	d, err := c.ChangedDraft(original, map[string]json.RawMessage{"price": raw(`"2.00"`)})
+	if err != nil || string(d.Fields["price"]) != `"2.00"` {
+		t.Errorf("ChangedDraft(a field of version 1) = %s, %v, want the new price", d.Fields, err)
+	}
+	if _, err := c.ChangedDraft(original, map[string]json.RawMessage{"area": raw(`5`)}); codeOf(err) != CodeUnknown {
+		t.Errorf("ChangedDraft(a field of version 2) = %v, want code %q", err, CodeUnknown)
 	}
 	if _, err := c.ChangedDraft(Content{Type: "land.nope"}, nil); codeOf(err) != CodeNoItem {
 		t.Errorf("ChangedDraft(unknown type) = %v, want code %q", err, CodeNoItem)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"gongkai/internal/workday"
@@ -90,6 +91,12 @@ func (d Draft) Content(c *Catalog, refs References) (Content, error) {
 	if err != nil {
 		return Content{}, Errorf(CodeInvalid, "目录中没有公告类型“%s”", d.Type).On("type")
 	}
+	return d.ContentAs(c, t, refs)
+}
+
+// ContentAs is Content by a given version of the type: what corrects a notice
+// is read as the notice was.
+func (d Draft) ContentAs(c *Catalog, t *NoticeType, refs References) (Content, error) {
 	var l faultList
 	out := Content{
 		Type: t.Code, TypeVersion: t.Version, Title: oneLine(d.Title), Body: d.Body, Items: d.Items,
@@ -111,10 +118,13 @@ func (d Draft) Content(c *Catalog, refs References) (Content, error) {
 	out.Fields = fields
 	l = append(l, faults...)
 	if d.Changes != nil {
-		out.Changes, err = json.Marshal(d.Changes)
+		_, how := out.Amends()
+		l.add(how == RelationCorrects, "changes", "changes.alone", "只有关联了原公告（corrects）的更正才写 changes")
+		changes, err := json.Marshal(d.Changes)
 		if err != nil {
 			return Content{}, fmt.Errorf("disclosure: changes of a draft: %w", err)
 		}
+		out.Changes = changes
 	}
 	return out, l.err()
 }
@@ -146,14 +156,27 @@ func deref(s *string) string {
 	return strings.TrimSpace(*s)
 }
 
-// oneLine trims and joins lines: titles are pasted from documents with breaks.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine trims and joins lines and drops characters that only steer the
+// display: titles are pasted from documents with breaks, and a reversed or
+// hidden word is a way to mislead.
+func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
+
+// visible drops format characters (Cf), such as bidirectional marks and
+// zero-width blanks, except the joiner that some pictographs need.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) && r != '\u200d' {
+			return -1
+		}
+		return r
+	}, s)
+}
 
 func (l *faultList) length(field, s string, low, high int, label string) {
 	n := utf8.RuneCountInString(s)
 	l.add(n >= low, field, "field.required", "请填写"+label)
 	l.add(n <= high, field, "text.too_long", fmt.Sprintf("%s有 %d 个字，最多 %d 个", label, n, high))
-	l.add(!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), field, "text.control", label+"含有不可见字符")
+	l.add(!strings.ContainsFunc(s, unicode.IsControl), field, "text.control", label+"含有不可见字符")
 }
 
 func (l *faultList) date(field string, s *string) workday.Date {

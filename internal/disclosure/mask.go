@@ -15,11 +15,11 @@ func (m Mask) Apply(s string) string {
 	case MaskName:
 		return maskName(s)
 	case MaskID:
-		return keepEnds(s, 4, 2)
+		return keepEnds(narrowDigits(s), 4, 2)
 	case MaskPhone:
-		return maskPhone(s)
+		return maskPhone(narrowDigits(s))
 	case MaskAccount:
-		return keepEnds(s, 0, 4)
+		return keepEnds(narrowDigits(s), 0, 4)
 	case MaskAddress:
 		return maskAddress(s)
 	}
@@ -38,8 +38,21 @@ var (
 var compoundSurnames = []string{"欧阳", "上官", "司马", "诸葛", "东方", "皇甫", "尉迟", "公孙", "令狐", "慕容",
 	"夏侯", "司徒", "长孙", "宇文", "轩辕", "钟离", "申屠", "端木", "南宫", "独孤", "淳于", "单于", "太史", "公羊"}
 
+// narrowDigits turns full-width digits into plain ones, so that none escapes.
+func narrowDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '０' && r <= '９' {
+			return '0' + r - '０'
+		}
+		return r
+	}, s)
+}
+
 // maskName keeps the family name and stars the rest: 王*, 欧阳*, 阿***·***.
 func maskName(s string) string {
+	if utf8.RuneCountInString(s) == 1 {
+		return "*"
+	}
 	keep := 1
 	for _, surname := range compoundSurnames {
 		if strings.HasPrefix(s, surname) && utf8.RuneCountInString(s) > 2 {

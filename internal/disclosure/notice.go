@@ -28,6 +28,25 @@ const (
 // Public reports whether the content may be read by anybody.
 func (s Status) Public() bool { return s == StatusPublished || s == StatusTerminated }
 
+// Name returns the Chinese name of the status.
+func (s Status) Name() string {
+	switch s {
+	case StatusDraft:
+		return "草稿"
+	case StatusSubmitted:
+		return "待核验"
+	case StatusScheduled:
+		return "待定时发布"
+	case StatusPublished:
+		return "已发布"
+	case StatusTerminated:
+		return "已终止"
+	case StatusWithdrawn:
+		return "已撤回"
+	}
+	return string(s)
+}
+
 // Source says where the information comes from (注明信息来源): without a name no
 // notice is published.
 type Source struct {

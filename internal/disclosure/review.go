@@ -122,7 +122,7 @@ const (
 )
 
 // ChangedContent applies a correction's changes to the original and reads the
-// result by the type's newest definition. A member of changes is a member of a
+// result by the version of the type the original was written by. A member of changes is a member of a
 // draft (title, summary, body_html, source, project, region, formed_at,
 // decided_at, items, attachments), "fields" with an object, "fields.<key>" or a
 // bare field key; null removes. Errors: CodeInvalid, CodeUnknown.
@@ -131,7 +131,11 @@ func (c *Catalog) ChangedContent(original Content, changes map[string]json.RawMe
 	if err != nil {
 		return Content{}, err
 	}
-	return draft.Content(c, refs)
+	t, err := c.TypeAt(original.Type, original.TypeVersion)
+	if err != nil {
+		return Content{}, err
+	}
+	return draft.ContentAs(c, t, refs)
 }
 
 // ChangedDraft is the first half of ChangedContent: what the original would be
@@ -141,7 +145,7 @@ func (c *Catalog) ChangedDraft(original Content, changes map[string]json.RawMess
 	if err != nil {
 		return Draft{}, err
 	}
-	t, err := c.Type(original.Type)
+	t, err := c.TypeAt(original.Type, original.TypeVersion)
 	if err != nil {
 		return Draft{}, err
 	}

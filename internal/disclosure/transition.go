@@ -1,7 +1,6 @@
 package disclosure
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -77,25 +76,6 @@ func (n Notice) requireStatus(action string, allowed ...Status) error {
 		return nil
 	}
 	return Errorf(CodeState, "公告现在的状态是“%s”，不能%s", n.Status.Name(), action).On("status")
-}
-
-// Name returns the Chinese name of the status.
-func (s Status) Name() string {
-	switch s {
-	case StatusDraft:
-		return "草稿"
-	case StatusSubmitted:
-		return "待核验"
-	case StatusScheduled:
-		return "待定时发布"
-	case StatusPublished:
-		return "已发布"
-	case StatusTerminated:
-		return "已终止"
-	case StatusWithdrawn:
-		return "已撤回"
-	}
-	return string(s)
 }
 
 // Create decides on a new draft with the given id. baseRev is the revision of
@@ -262,6 +242,15 @@ func (n Notice) Recall(why string, now time.Time) Transition {
 	return tr
 }
 
+// Amendable tells whether the actor may draft a correction or termination of
+// the notice. Errors: CodeRole, CodeScope, CodeState unless it is published.
+func (n Notice) Amendable(a Actor) error {
+	if err := a.requireFor(n.Body, authors...); err != nil {
+		return err
+	}
+	return n.requireStatus("更正或终止", StatusPublished)
+}
+
 // Amend decides on the original's new revision when its correction or
 // termination by is published. changed is the original's content with the
 // correction's changes, ignored for a termination. The correction may be of
@@ -321,10 +310,23 @@ func (n Notice) Withdraw(reason string, erase bool, a Actor, now time.Time) (Tra
 		t.Notice.WithdrawnAt = now
 	}
 	if erase {
-		t.Action, t.Notice.Erased = ActionErase, true
-		t.Notice.Content = n.tombstone()
+		t.Action, t.Notice.Erased, t.NewContent = ActionErase, true, true
+		t.Notice.Content, t.Notice.Secrecy.Reason = n.tombstone(), ""
 	}
 	return t, nil
+}
+
+// Discard decides on removing an unpublished correction or termination of a
+// notice that is erased, whatever state it is in: it repeats what must go.
+// Errors: CodeRole, CodeScope, CodeState.
+func (n Notice) Discard(a Actor, now time.Time) (Transition, error) {
+	if err := a.requireFor(n.Body, reviewers...); err != nil {
+		return Transition{}, err
+	}
+	if err := n.requireStatus("删除", StatusDraft, StatusSubmitted, StatusScheduled); err != nil {
+		return Transition{}, err
+	}
+	return n.step(ActionDelete, a, now, ""), nil
 }
 
 // tombstone is what is left of an erased notice: what kind it was and whose,
@@ -333,43 +335,4 @@ func (c Content) tombstone() Content {
 	return Content{Type: c.Type, TypeVersion: c.TypeVersion, Title: "（已撤回并清除）", Body: c.Body,
 		Source: Source{Name: c.Source.Name}, Fields: Values{}, Items: c.Items,
 		Attachments: []Attachment{}, Relations: c.Relations}
-}
-
-// Finding is one thing the review of a notice found.
-type Finding struct {
-	FieldError
-	Warning bool // may be acknowledged with a reason; otherwise it blocks
-}
-
-// Acknowledgement is a person's answer to warnings.
-type Acknowledgement struct {
-	Acknowledge []string // codes of the findings
-	Reason      string
-	all         bool
-}
-
-func (k Acknowledgement) settle(findings []Finding) error {
-	var faults, open []FieldError
-	warned := false
-	for _, f := range findings {
-		switch {
-		case !f.Warning:
-			faults = append(faults, f.FieldError)
-		case k.all:
-		case slices.Contains(k.Acknowledge, f.Code):
-			warned = true
-		default:
-			open = append(open, f.FieldError)
-		}
-	}
-	if len(faults) > 0 {
-		return invalid(CodeInvalid, faults)
-	}
-	if warned && strings.TrimSpace(k.Reason) == "" {
-		open = append(open, FieldError{Field: "reason", Code: "field.required", Message: "确认提醒时请写明理由"})
-	}
-	if len(open) > 0 {
-		return &Error{Code: CodeWarnings, Detail: fmt.Sprintf("有 %d 条提醒需要确认：%s", len(open), open[0].Message), Fields: open}
-	}
-	return nil
 }

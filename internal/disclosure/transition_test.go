@@ -106,7 +106,7 @@ var steps = []struct {
 		map[string]Status{"published": StatusWithdrawn, "terminated": StatusWithdrawn}, ActionWithdraw, 1, false, FeedWithdrawn},
 	{"erase", func(n Notice, a Actor) (Transition, error) { return n.Withdraw("个人信息", true, a, testNow) }, reviewer, reviewers,
 		map[string]Status{"published": StatusWithdrawn, "terminated": StatusWithdrawn, "withdrawn": StatusWithdrawn},
-		ActionErase, 1, false, FeedWithdrawn},
+		ActionErase, 1, true, FeedWithdrawn}, // the tombstone is written over what was said
 }
 
 func TestEveryStepFromEveryState(t *testing.T) {

@@ -88,7 +88,7 @@ func (f Field) parse(raw json.RawMessage, path string) (any, []FieldError) {
 	if json.Unmarshal(raw, &s) != nil {
 		return nil, f.fault(path, "field.type", "“%s”请写成字符串", f.Label)
 	}
-	return f.parseString(strings.TrimSpace(s), path)
+	return f.parseString(strings.TrimSpace(visible(s)), path)
 }
 
 func (f Field) fault(path, code, format string, args ...any) []FieldError {
@@ -253,6 +253,9 @@ func (f Field) parseTable(raw json.RawMessage, path string) (any, []FieldError) 
 	var faults []FieldError
 	for i, row := range rows {
 		v, bad := parseObject(f.Columns, row, fmt.Sprintf("%s[%d].", path, i))
+		if len(v) == 0 && len(bad) == 0 {
+			bad = f.fault(fmt.Sprintf("%s[%d]", path, i), "table.empty_row", "“%s”第 %d 行是空的", f.Label, i+1)
+		}
 		table = append(table, map[string]any(v))
 		faults = append(faults, bad...)
 	}

@@ -116,7 +116,7 @@ func (s *Service) Create(ctx context.Context, r disclosure.Request, d disclosure
 }
 
 func (s *Service) create(ctx context.Context, a disclosure.Actor, d disclosure.Draft) (disclosure.Transition, error) {
-	content, base, err := s.content(ctx, d)
+	content, base, err := s.content(ctx, a, d)
 	if err != nil {
 		return disclosure.Transition{}, err
 	}
@@ -128,8 +128,8 @@ func (s *Service) create(ctx context.Context, a disclosure.Actor, d disclosure.D
 }
 
 // content reads a draft with everything it refers to. base is the revision of
-// the notice it amends, or 0.
-func (s *Service) content(ctx context.Context, d disclosure.Draft) (c disclosure.Content, base int, err error) {
+// the notice it amends, or 0; the actor must act for that notice's body too.
+func (s *Service) content(ctx context.Context, a disclosure.Actor, d disclosure.Draft) (c disclosure.Content, base int, err error) {
 	head, err := s.Store.Head(ctx)
 	if err != nil {
 		return c, 0, err
@@ -146,6 +146,9 @@ func (s *Service) content(ctx context.Context, d disclosure.Draft) (c disclosure
 		return c, 0, nil
 	}
 	original, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	if err == nil {
+		err = original.Amendable(a)
+	}
 	if err != nil {
 		return c, 0, err
 	}
@@ -189,7 +192,7 @@ func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, 
 	if err != nil {
 		return changed, err
 	}
-	if changed, err = draft.Content(original.Catalog, refs); err != nil {
+	if changed, err = original.Catalog.ChangedContent(original.Content, changes, refs); err != nil {
 		return changed, err
 	}
 	typ, err := original.Catalog.TypeAt(changed.Type, changed.TypeVersion)
@@ -213,7 +216,7 @@ func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, 
 // Edit replaces the content of a draft. Errors as of Create, and CodeState.
 func (s *Service) Edit(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, d disclosure.Draft) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
-		content, base, err := s.content(ctx, d)
+		content, base, err := s.content(ctx, r.Actor, d)
 		if err != nil {
 			return nil, err
 		}
@@ -316,11 +319,54 @@ func (s *Service) amend(ctx context.Context, r disclosure.Request, ref disclosur
 }
 
 // Withdraw takes a notice out of the public at once; with erase its content is
-// purged as well.
+// purged as well, and so are its corrections and terminations, which repeat it.
 func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string, erase bool) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
-		return single(n.Withdraw(reason, erase, r.Actor, s.Now()))
+		t, err := n.Withdraw(reason, erase, r.Actor, s.Now())
+		if err != nil || !erase {
+			return []disclosure.Transition{t}, err
+		}
+		more, err := s.eraseAmendments(ctx, n.ID, reason, r.Actor)
+		return append([]disclosure.Transition{t}, more...), err
 	})
+}
+
+// eraseAmendments decides on everything that amends the notice, and on what
+// amends that: what was public is erased, what was not is discarded.
+func (s *Service) eraseAmendments(ctx context.Context, id, reason string, a disclosure.Actor) ([]disclosure.Transition, error) {
+	var ts []disclosure.Transition
+	for queue, seen := []string{id}, map[string]bool{id: true}; len(queue) > 0; queue = queue[1:] {
+		ids, err := s.Store.Amendments(ctx, queue[0])
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			if seen[id] {
+				continue
+			}
+			seen[id], queue = true, append(queue, id)
+			n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+			if err != nil {
+				return nil, err
+			}
+			t, err := s.eraseAmendment(n, reason, a)
+			if err != nil {
+				return nil, err
+			}
+			ts = append(ts, t...)
+		}
+	}
+	return ts, nil
+}
+
+func (s *Service) eraseAmendment(n disclosure.StaffNotice, reason string, a disclosure.Actor) ([]disclosure.Transition, error) {
+	switch {
+	case n.Erased:
+		return nil, nil
+	case n.Seq != 0: // it was public
+		return single(n.Withdraw(reason, true, a, s.Now()))
+	}
+	return single(n.Discard(a, s.Now()))
 }
 
 // ReleaseDue publishes scheduled notices whose time has come and returns how

@@ -426,6 +426,20 @@ func (s *Store) Due(ctx context.Context, now time.Time) ([]string, error) {
 	return ids, nil
 }
 
+// Amendments returns the ids of the notices, in any status, that correct or
+// terminate the notice.
+func (s *Store) Amendments(ctx context.Context, id string) ([]string, error) {
+	ids, err := all(ctx, s.r, scanText, `
+		SELECT notice_id
+		  FROM relation
+		 WHERE other_id = $1 AND type IN ('corrects', 'terminates')
+		 ORDER BY notice_id`, id)
+	if err != nil {
+		return nil, fmt.Errorf("store: amendments: %w", fault(err))
+	}
+	return ids, nil
+}
+
 // Resolve finds the ids of notices named by id or code. Unknown ones are left
 // out.
 func (s *Store) Resolve(ctx context.Context, refs []string) (map[string]string, error) {
