@@ -47,7 +47,7 @@ const recentDays = 30
 // overview reads the counts; they hold until the day ends.
 func (s *Server) overview(ctx context.Context) (o disclosure.Overview, today workday.Date, until time.Time, err error) {
 	today = workday.DateOf(s.Now())
-	o, err = s.Reader.Overview(ctx, today.AddDays(1-recentDays).Start())
+	o, err = s.Reader.Overview(ctx, today.AddDays(1-recentDays))
 	return o, today, today.AddDays(1).Start(), err
 }
 

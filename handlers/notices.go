@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/workday"
 )
 
 // Reader reads what is public. Every result says at which position of the change
@@ -22,7 +23,7 @@ type Reader interface {
 	Revisions(ctx context.Context, ref disclosure.NoticeRef) (disclosure.RevisionPage, error)
 	Revision(ctx context.Context, ref disclosure.NoticeRef, rev int) (disclosure.RevisionPage, error)
 	Project(ctx context.Context, code string) (disclosure.ProjectTimeline, error)
-	Overview(ctx context.Context, since time.Time) (disclosure.Overview, error)
+	Overview(ctx context.Context, since workday.Date) (disclosure.Overview, error)
 	Changes(ctx context.Context, after int64, limit int) (disclosure.ChangePage, error)
 	Attachment(ctx context.Context, sha256 string) (disclosure.AttachmentState, error)
 	AttachmentChunk(ctx context.Context, sha256 string, n int) ([]byte, error)

@@ -115,8 +115,13 @@ func addOptions(cmd *cobra.Command, keys ...string) {
 		case []string:
 			cmd.Flags().StringSlice(flagName(o.key), v, o.help)
 		}
+		_ = cmd.Flags().SetAnnotation(flagName(o.key), annotation, []string{o.key}) // the flag exists
 	}
 }
+
+// annotation marks a flag as a setting: a command may have a flag of the same
+// name that is none, as token create has --role.
+const annotation = "gongkai_setting"
 
 // load reads the configuration: defaults, then the file, the environment and
 // the flags, each over the one before. Unknown keys are errors.
@@ -216,11 +221,11 @@ func (p *program) loadEnv(l *koanf.Koanf) error {
 
 func loadFlags(l *koanf.Koanf, cmd *cobra.Command) error {
 	provider := posflag.ProviderWithFlag(cmd.Flags(), ".", nil, func(f *pflag.Flag) (string, any) {
-		key := strings.ReplaceAll(f.Name, "-", "_")
-		if !f.Changed || !knownKey(key) {
+		key := f.Annotations[annotation]
+		if !f.Changed || len(key) == 0 {
 			return "", nil
 		}
-		return key, posflag.FlagVal(cmd.Flags(), f)
+		return key[0], posflag.FlagVal(cmd.Flags(), f)
 	})
 	return l.Load(provider, nil)
 }

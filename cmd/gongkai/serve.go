@@ -130,7 +130,7 @@ func executable() (string, error) {
 // greet tells whoever started the server what to open.
 func (p *program) greet(a *app, l *listeners) {
 	a.log.Info("serving", "listen", l.public.Addr().String(), "ops_listen", l.ops.Addr().String(), "database", a.databaseKind(),
-		"redis", a.config.Redis != "", "version", buildVersion())
+		"redis", a.config.Redis != "", "version", buildVersion(), "pid", os.Getpid())
 	url := "http://" + portOf(l.public)
 	fmt.Fprintf(p.out, `公开 Gongkai 已启动
   公告      %[1]s/api/v1/notices

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/workday"
 )
 
 // Apply commits transitions in one transaction and returns the notices as they
@@ -396,13 +397,12 @@ func auditRow(t *disclosure.Transition) (disclosure.AuditRow, error) {
 		Subject: "notice", ID: t.Notice.ID, Rev: t.Notice.Rev, Digest: sum, Detail: detail}, nil
 }
 
-// index makes the search agree with the notice: in it while public, not after.
+// index makes the search and the counts agree with the notice: in them while
+// public, not after.
 func (a *applier) index(ctx context.Context, n *disclosure.Notice, first bool) error {
 	if !first {
-		for _, stmt := range []string{a.d.indexDelete, `DELETE FROM search_text WHERE seq = $1`, `DELETE FROM notice_item WHERE seq = $1`} {
-			if _, err := a.tx.ExecContext(ctx, stmt, n.Seq); err != nil {
-				return err
-			}
+		if err := a.unindex(ctx, n); err != nil {
+			return err
 		}
 	}
 	if !n.Status.Public() {
@@ -424,8 +424,53 @@ func (a *applier) index(ctx context.Context, n *disclosure.Notice, first bool) e
 			return err
 		}
 	}
+	return a.count(ctx, n, n.Items, 1)
+}
+
+func (a *applier) unindex(ctx context.Context, n *disclosure.Notice) error {
+	items, err := all(ctx, a.tx, scanText, `DELETE FROM notice_item WHERE seq = $1 RETURNING item`, n.Seq)
+	if err != nil {
+		return err
+	}
+	res, err := a.tx.ExecContext(ctx, `DELETE FROM search_text WHERE seq = $1`, n.Seq)
+	if err != nil {
+		return err
+	}
+	if had, err := res.RowsAffected(); err != nil || had == 0 { // withdrawn before, and now erased
+		return err
+	}
+	if _, err := a.tx.ExecContext(ctx, a.d.indexDelete, n.Seq); err != nil {
+		return err
+	}
+	return a.count(ctx, n, items, -1)
+}
+
+// count adds delta to the tallies of the notice's sector and of the items.
+func (a *applier) count(ctx context.Context, n *disclosure.Notice, items []string, delta int) error {
+	scopes := []string{scopeSector + n.SectorCode()}
+	for _, item := range items {
+		scopes = append(scopes, scopeItem+item)
+	}
+	for _, scope := range scopes {
+		for _, day := range []string{everyDay, workday.DateOf(n.PublishedAt).String()} {
+			if _, err := a.tx.ExecContext(ctx, `
+				INSERT INTO tally (day, scope, n)
+				VALUES ($1, $2, $3)
+				    ON CONFLICT (day, scope) DO UPDATE
+				   SET n = tally.n + excluded.n`, day, scope, delta); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
+
+// The scopes of tallies, and the day under which all days are counted.
+const (
+	scopeSector = "s:"
+	scopeItem   = "i:"
+	everyDay    = ""
+)
 
 // newest is above every position.
 const newest = math.MaxInt64

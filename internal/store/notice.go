@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/workday"
 )
 
 const noticeColumns = `n.id, n.code, n.rev, n.status, r.doc, r.content_sha256, n.author, n.reviewer, n.secrecy_result,
@@ -254,65 +256,88 @@ func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTim
 	return p, err
 }
 
-// Overview counts the public notices by sector and by catalogue item. The last
-// 30 days count from since, which is their first instant.
-func (s *Store) Overview(ctx context.Context, since time.Time) (disclosure.Overview, error) {
+// Overview counts the public notices by sector and by catalogue item; those of
+// the day since and later are counted as recent.
+func (s *Store) Overview(ctx context.Context, since workday.Date) (disclosure.Overview, error) {
 	o := disclosure.Overview{Sectors: map[string]disclosure.SectorCount{}, Items: map[string]disclosure.ItemCount{}}
 	err := s.read(ctx, "overview", func(v *snapshot) error {
 		o.Reading = v.at
-		if err := v.countSectors(ctx, &o, since); err != nil {
+		if err := v.tallies(ctx, &o, since); err != nil {
 			return err
 		}
-		return v.countItems(ctx, &o)
+		if err := v.newestOfSectors(ctx, &o); err != nil {
+			return err
+		}
+		return v.newestOfItems(ctx, &o)
 	})
 	return o, err
 }
 
-func (v *snapshot) countSectors(ctx context.Context, o *disclosure.Overview, since time.Time) error {
-	newest, err := all(ctx, v, scanSummary, `
-		SELECT `+summaryColumns+`
-		  FROM notice n
-		 WHERE n.public = 1
-		   AND n.seq IN (SELECT max(seq) FROM notice WHERE public = 1 GROUP BY sector)`)
-	if err != nil {
-		return err
-	}
-	for _, n := range newest {
-		o.Sectors[n.Sector()] = disclosure.SectorCount{LastAt: n.PublishedAt, Newest: &n}
-	}
-	return eachCount(ctx, v, `
-		SELECT sector, count(*), sum(CASE WHEN published_at >= $1 THEN 1 ELSE 0 END)
-		  FROM notice
-		 WHERE public = 1
-		 GROUP BY sector`, []any{since.UnixMilli()}, func(sector string, published, recent int64) {
-		c := o.Sectors[sector]
-		c.Published, c.Last30Days = int(published), int(recent)
-		o.Sectors[sector] = c
-	})
-}
-
-func (v *snapshot) countItems(ctx context.Context, o *disclosure.Overview) error {
-	return eachCount(ctx, v, `
-		SELECT i.item, i.n, n.published_at
-		  FROM (SELECT item, count(*) AS n, max(seq) AS seq FROM notice_item GROUP BY item) i
-		  JOIN notice n ON n.seq = i.seq`, nil, func(item string, published, last int64) {
-		o.Items[item] = disclosure.ItemCount{Published: int(published), LastAt: disclosure.FromMilliseconds(last)}
-	})
-}
-
-func eachCount(ctx context.Context, q querier, query string, args []any, yield func(key string, a, b int64)) error {
-	rows, err := q.QueryContext(ctx, query, args...)
+func (v *snapshot) tallies(ctx context.Context, o *disclosure.Overview, since workday.Date) error {
+	rows, err := v.QueryContext(ctx, `
+		SELECT scope, sum(CASE WHEN day = '' THEN n ELSE 0 END), sum(CASE WHEN day = '' THEN 0 ELSE n END)
+		  FROM tally
+		 WHERE day = '' OR day >= $1
+		 GROUP BY scope`, since.String())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var key string
-		var a, b int64
-		if err := rows.Scan(&key, &a, &b); err != nil {
+		var scope string
+		var all, recent int
+		if err := rows.Scan(&scope, &all, &recent); err != nil {
 			return err
 		}
-		yield(key, a, b)
+		if item, ok := strings.CutPrefix(scope, scopeItem); ok {
+			o.Items[item] = disclosure.ItemCount{Published: all}
+		} else {
+			o.Sectors[strings.TrimPrefix(scope, scopeSector)] = disclosure.SectorCount{Published: all, Last30Days: recent}
+		}
+	}
+	return rows.Err()
+}
+
+// newestOfSectors asks for the newest notice of each sector, one lookup each.
+func (v *snapshot) newestOfSectors(ctx context.Context, o *disclosure.Overview) error {
+	for sector, c := range o.Sectors {
+		newest, err := all(ctx, v, scanSummary, `
+			SELECT `+summaryColumns+`
+			  FROM notice n
+			 WHERE n.public = 1 AND n.sector = $1
+			 ORDER BY n.seq DESC
+			 LIMIT 1`, sector)
+		if err != nil {
+			return err
+		}
+		if len(newest) == 1 {
+			c.Newest, c.LastAt = &newest[0], newest[0].PublishedAt
+			o.Sectors[sector] = c
+		}
+	}
+	return nil
+}
+
+func (v *snapshot) newestOfItems(ctx context.Context, o *disclosure.Overview) error {
+	rows, err := v.QueryContext(ctx, `
+		SELECT t.scope, n.published_at
+		  FROM tally t
+		  JOIN notice n ON n.seq = (SELECT max(i.seq) FROM notice_item i WHERE i.item = substr(t.scope, 3))
+		 WHERE t.day = '' AND t.scope >= 'i:' AND t.scope < 'i;'`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var scope string
+		var at int64
+		if err := rows.Scan(&scope, &at); err != nil {
+			return err
+		}
+		item := strings.TrimPrefix(scope, scopeItem)
+		c := o.Items[item]
+		c.LastAt = disclosure.FromMilliseconds(at)
+		o.Items[item] = c
 	}
 	return rows.Err()
 }

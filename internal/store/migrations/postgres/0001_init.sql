@@ -148,6 +148,16 @@ CREATE TABLE notice_item (
     PRIMARY KEY (item, seq)
 );
 
+-- How many public notices a sector ("s:land") or item ("i:A1-04") has, by the
+-- civil day of publication, and in all on the day "": counting rows would cost
+-- more with every year.
+CREATE TABLE tally (
+    day   TEXT    COLLATE "C" NOT NULL,
+    scope TEXT    COLLATE "C" NOT NULL,
+    n     BIGINT  NOT NULL,
+    PRIMARY KEY (day, scope)
+);
+
 -- Normalised text of public notices, for the exact check after the index.
 CREATE TABLE search_text (
     seq   BIGINT PRIMARY KEY,

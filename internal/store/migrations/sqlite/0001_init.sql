@@ -144,6 +144,16 @@ CREATE TABLE notice_item (
     PRIMARY KEY (item, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- How many public notices a sector ("s:land") or item ("i:A1-04") has, by the
+-- civil day of publication, and in all on the day "": counting rows would cost
+-- more with every year.
+CREATE TABLE tally (
+    day   TEXT    NOT NULL,
+    scope TEXT    NOT NULL,
+    n     INTEGER NOT NULL,
+    PRIMARY KEY (day, scope)
+) STRICT, WITHOUT ROWID;
+
 -- Normalised text of public notices, for the exact check after the index.
 CREATE TABLE search_text (
     seq   INTEGER PRIMARY KEY,
