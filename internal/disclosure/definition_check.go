@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -23,7 +24,8 @@ var (
 var reservedKeys = []string{"type", "title", "summary", "body_html", "body", "source", "fields", "project",
 	"region", "formed_at", "decided_at", "items", "attachments", "relations"}
 
-// ParseDefinition reads one definition document of the kind, strictly: ids,
+// ParseDefinition reads one definition document of the kind, strictly – what may
+// be left out gets its usual value: ids,
 // fields or examples that break the form are CodeDefinition with the field
 // named; for unknown members and values of the wrong type see DecodeStrict. An
 // unknown kind is CodeNoItem. References to other definitions are checked by
@@ -86,6 +88,7 @@ func (b *Body) check() (string, []FieldError) {
 	var l faultList
 	l.add(idForm.MatchString(b.ID), "id", "id.invalid", "主体编号请用小写英文字母、数字和连字符")
 	l.name("name", b.Name)
+	b.Kind = cmp.Or(b.Kind, BodyOther)
 	kinds := []BodyKind{BodyGovernment, BodyDepartment, BodyCentre, BodyTown, BodyRole, BodyOther}
 	l.add(slices.Contains(kinds, b.Kind), "kind", "enum.invalid",
 		"主体类别应为 government、department、centre、town、role 或 other")
@@ -101,6 +104,7 @@ func (i *CatalogItem) check() (string, []FieldError) {
 	l.add(itemForm.MatchString(i.ID), "id", "id.invalid", "事项编号形如 A1-04；区里新增的可用 B1-01")
 	l.add(i.Annex >= 0 && i.Annex <= 99, "annex", "number.range", "附件序号应在 0 到 99 之间，新增事项填 0")
 	l.name("content", i.Content)
+	i.Stage, i.Attribute = cmp.Or(i.Stage, StageExecution), cmp.Or(i.Attribute, "主动公开")
 	l.add(i.Stage.Name() != "", "stage", "enum.invalid", "环节应为 decision、execution、oversight、service 或 result")
 	l.add(slices.Contains([]Duty{"", DutyApprover, DutyImplementer, DutyMaker}, i.Duty), "duty", "enum.invalid",
 		"责任依据应为 approver、implementer、maker 或留空")
@@ -116,6 +120,7 @@ func (t *NoticeType) check() (string, []FieldError) {
 	l.add(typeCodeForm.MatchString(t.Code) && strings.HasPrefix(t.Code, t.Sector+"."), "code", "code.invalid",
 		"类型代码形如 construction.tender_notice，以所属领域开头")
 	l.name("name", t.Name)
+	t.Stage = cmp.Or(t.Stage, StageExecution)
 	l.add(t.Stage.Name() != "", "stage", "enum.invalid", "环节应为 decision、execution、oversight、service 或 result")
 	l.add(len(t.Fields) > 0, "fields", "field.required", "至少定义一个字段")
 	l.add(t.RetentionDays >= 0 && t.RetentionDays <= 36_500, "retention_days", "number.range", "保留天数应在 0 到 36500 之间")
@@ -159,7 +164,7 @@ func checkFields(fields []Field, path string, columns bool) []FieldError {
 		l.add((f.Kind == FieldTable) == (len(f.Columns) > 0), at+".columns", "table.columns", "只有 table 字段有列，且至少一列")
 		l.add(slices.Contains(maskKinds, f.Mask) && (f.Mask == MaskNone || f.maskable()), at+".mask", "enum.invalid",
 			"脱敏方式应为 name、id、phone、account、address 或留空，且只用于文字类字段")
-		l.add(f.hasExample() || f.Kind == FieldTable, at+".example", "field.required", "每个字段要有示例")
+		f.fillExample()
 		if f.Options == nil {
 			f.Options = []string{}
 		}

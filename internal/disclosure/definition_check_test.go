@@ -73,7 +73,7 @@ func TestBodyDefinition(t *testing.T) {
 		{"201 characters of name", `"区水利局"`, quoted(strings.Repeat("局", 201)), CodeDefinition, "name name.invalid"},
 		{"unknown kind", `"department"`, `"bureau"`, CodeDefinition, "kind enum.invalid"},
 		{"everything at once", `"id":"water-bureau","name":"区水利局","kind":"department"`, `"id":""`, CodeDefinition,
-			"id id.invalid; name name.invalid; kind enum.invalid"},
+			"id id.invalid; name name.invalid"}, // without a kind it is another body
 	})
 }
 
@@ -129,8 +129,8 @@ func TestFieldDefinition(t *testing.T) {
 			CodeDefinition, "fields[3].columns[0].kind enum.invalid"},
 		{"mask on money", `"kind":"money"`, `"kind":"money","mask":"account"`, CodeDefinition, "fields[1].mask enum.invalid"},
 		{"unknown mask", `"mask":"name"`, `"mask":"all"`, CodeDefinition, "fields[3].columns[0].mask enum.invalid"},
-		{"no example", `,"example":"today+7"`, ``, CodeDefinition, "fields[0].example field.required"},
-		{"null for an example", `"example":"today+7"`, `"example":null`, CodeDefinition, "fields[0].example field.required"},
+		{"no example: the usual one", `,"example":"today+7"`, ``, "", ""},
+		{"null for an example", `"example":"today+7"`, `"example":null`, "", ""},
 		{"example of another kind", `"example":"1.00"`, `"example":1`, CodeDefinition, "fields.price field.type"},
 		{"example that is no option", `"example":"招标"`, `"example":"挂牌"`, CodeDefinition, "fields.method enum.invalid"},
 		{"example of no day", `"example":"today+7"`, `"example":"today+x"`, CodeDefinition, "fields example.invalid"},
@@ -285,6 +285,31 @@ func TestExampleOn(t *testing.T) {
 		}
 		if b, _ := json.Marshal(v); err == nil && string(b) != tt.want {
 			t.Errorf("%s: ExampleOn(%s) = %s, want %s", tt.name, endOfYear, b, tt.want)
+		}
+	}
+}
+
+// A definition may be as short as what only its author knows; every kind of
+// field has a usual example that is valid.
+func TestShortDefinitions(t *testing.T) {
+	for _, tt := range []struct {
+		kind DefinitionKind
+		doc  string
+	}{
+		{KindSector, `{"code":"forestry","name":"林业"}`},
+		{KindBody, `{"id":"forestry-bureau","name":"区林业局"}`},
+		{KindItem, `{"id":"B1-01","sector":"land","content":"林地使用许可"}`},
+	} {
+		if _, err := ParseDefinition(tt.kind, []byte(tt.doc)); err != nil {
+			t.Errorf("ParseDefinition(%s) = %v", tt.doc, err)
+		}
+	}
+	for _, kind := range fieldKinds {
+		more := map[FieldKind]string{FieldEnum: `,"options":["甲","乙"]`,
+			FieldTable: `,"columns":[{"key":"column","label":"列","kind":"text"}]`}[kind]
+		doc := `{"code":"land.short","sector":"land","name":"甲","fields":[{"key":"field","label":"字段","kind":"` + string(kind) + `"` + more + `}]}`
+		if _, err := ParseDefinition(KindNoticeType, []byte(doc)); err != nil {
+			t.Errorf("ParseDefinition(a field of kind %s without example) = %v", kind, err)
 		}
 	}
 }

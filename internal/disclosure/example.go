@@ -41,6 +41,24 @@ func (f Field) ExampleOn(today workday.Date) (any, error) {
 // hasExample counts null, as which an absent example is written, as none.
 func (f Field) hasExample() bool { return len(f.Example) > 0 && string(f.Example) != "null" }
 
+// usualExamples are the examples of fields defined without one.
+var usualExamples = map[FieldKind]string{
+	FieldText: `"示例"`, FieldLongText: `"示例"`, FieldNumber: `1.5`, FieldInteger: `1`, FieldMoney: `"10000.00"`,
+	FieldPercent: `5`, FieldDate: `"today"`, FieldDatetime: `"today+30T09:30"`, FieldPeriod: `"today..today+30"`,
+	FieldPerson: `"王小明"`, FieldPhone: `"0515-88880001"`, FieldAddress: `"盐城市亭湖区"`, FieldUSCC: `"91110000100005220B"`,
+	FieldCode: `"2026-001"`, FieldBoolean: `true`, FieldURL: `"https://www.example.com/"`,
+}
+
+func (f *Field) fillExample() {
+	switch {
+	case f.hasExample():
+	case f.Kind == FieldEnum && len(f.Options) > 0:
+		f.Example, _ = json.Marshal(f.Options[0]) // a string always encodes
+	case usualExamples[f.Kind] != "":
+		f.Example = json.RawMessage(usualExamples[f.Kind])
+	}
+}
+
 // relative works out "today+30", "today-3T09:30" and "today..today+7".
 func (f Field) relative(text string, today workday.Date) (any, error) {
 	if from, to, ok := strings.Cut(text, ".."); ok && f.Kind == FieldPeriod {
