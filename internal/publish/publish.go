@@ -55,7 +55,7 @@ func (s *Service) replay(ctx context.Context, r disclosure.Request) (disclosure.
 	if r.Key == "" {
 		return disclosure.Outcome{}, false, nil
 	}
-	digest, id, found, err := s.Store.FindReceipt(ctx, r.Actor.Token, r.Key)
+	digest, id, found, err := s.Store.FindReceipt(ctx, r.Actor.Token, r.Key, s.Now())
 	if err != nil || !found {
 		return disclosure.Outcome{}, false, err
 	}

@@ -64,7 +64,7 @@ func (s *Store) flushLog(ctx context.Context) error {
 }
 
 func keepReceipt(ctx context.Context, tx *sql.Tx, r disclosure.Receipt, notice string, at time.Time) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM receipt WHERE at < $1`, at.AddDate(0, 0, -7).UnixMilli()); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM receipt WHERE at < $1`, receiptsFrom(at)); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `
@@ -77,10 +77,10 @@ func keepReceipt(ctx context.Context, tx *sql.Tx, r disclosure.Receipt, notice s
 }
 
 // FindReceipt returns the request hash and the notice that an idempotency key
-// was used for; found is false for a key not used in the last seven days.
-func (s *Store) FindReceipt(ctx context.Context, token, key string) (request, notice string, found bool, err error) {
-	err = s.w.QueryRowContext(ctx, `SELECT request, notice_id FROM receipt WHERE token = $1 AND key = $2`, token, key).
-		Scan(&request, &notice)
+// was used for; found is false for a key not used in the seven days before now.
+func (s *Store) FindReceipt(ctx context.Context, token, key string, now time.Time) (request, notice string, found bool, err error) {
+	err = s.w.QueryRowContext(ctx, `SELECT request, notice_id FROM receipt WHERE token = $1 AND key = $2 AND at >= $3`,
+		token, key, receiptsFrom(now)).Scan(&request, &notice)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", false, nil
 	}
@@ -89,6 +89,9 @@ func (s *Store) FindReceipt(ctx context.Context, token, key string) (request, no
 	}
 	return request, notice, true, nil
 }
+
+// receiptsFrom is the instant from which receipts are kept.
+func receiptsFrom(now time.Time) int64 { return now.AddDate(0, 0, -7).UnixMilli() }
 
 // applier writes the transitions of one transaction.
 type applier struct {

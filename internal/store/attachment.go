@@ -72,48 +72,55 @@ func (s *Store) Uploads(ctx context.Context, ids []string) (map[string]disclosur
 	return found, nil
 }
 
-// Attachment returns a file that a public notice carries. One that only
-// withdrawn notices carried is CodeFileGone, any other CodeNoFile.
+// Attachment returns a file that a public notice carries, under the name that the
+// newest gives it. One that only withdrawn notices carried is CodeFileGone, any
+// other CodeNoFile.
 func (s *Store) Attachment(ctx context.Context, sha256 string) (disclosure.AttachmentState, error) {
 	var out disclosure.AttachmentState
 	err := s.read(ctx, "attachment", func(v *snapshot) error {
 		gone := disclosure.Errorf(disclosure.CodeNoFile, "没有找到这个附件")
-		type row struct {
-			name, typ, status string
-			version           int
+		type carrier struct {
+			typ     string
+			version int
+			status  disclosure.Status
 		}
-		rows, err := all(ctx, v, func(rows *sql.Rows) (row, error) {
-			var r row
-			err := rows.Scan(&r.name, &r.typ, &r.version, &r.status)
-			return r, err
+		carriers, err := all(ctx, v, func(rows *sql.Rows) (carrier, error) {
+			var c carrier
+			err := rows.Scan(&c.typ, &c.version, &c.status)
+			return c, err
 		}, `
-			SELECT f.name, n.type, n.type_version, n.status
+			SELECT DISTINCT n.type, n.type_version, n.status
 			  FROM notice_file f
 			  JOIN notice n ON n.id = f.notice_id
 			 WHERE f.sha256 = $1 AND f.public = 1
-			 ORDER BY n.seq
-			 LIMIT 100`, sha256)
+			 LIMIT 10000`, sha256)
 		if err != nil {
 			return err
 		}
 		public := false
-		for _, r := range rows {
-			if !disclosure.Status(r.status).Public() {
+		for _, c := range carriers {
+			if !c.status.Public() {
 				gone = disclosure.Errorf(disclosure.CodeFileGone, "附件所属的公告已撤回")
 				continue
 			}
-			public, out.Name = true, r.name
-			typ, err := v.at.Catalog.TypeAt(r.typ, r.version)
+			typ, err := v.at.Catalog.TypeAt(c.typ, c.version)
 			if err != nil {
 				return err
 			}
-			out.Personal = out.Personal || typ.Personal
+			public, out.Personal = true, out.Personal || typ.Personal
 		}
 		if !public {
 			return gone
 		}
 		out.SHA256 = sha256
-		return v.QueryRowContext(ctx, `SELECT size, type FROM blob WHERE sha256 = $1`, sha256).Scan(&out.Size, &out.Type)
+		return v.QueryRowContext(ctx, `
+			SELECT f.name, b.size, b.type
+			  FROM notice_file f
+			  JOIN notice n ON n.id = f.notice_id
+			  JOIN blob b ON b.sha256 = f.sha256
+			 WHERE f.sha256 = $1 AND f.public = 1 AND n.public = 1
+			 ORDER BY n.seq DESC
+			 LIMIT 1`, sha256).Scan(&out.Name, &out.Size, &out.Type)
 	})
 	return out, err
 }

@@ -28,6 +28,7 @@ type dialect struct {
 	indexInsert string // (seq, tokens)
 	indexDelete string // (seq)
 	indexSearch string // (match, below, limit) → seq, newest first
+	indexHolds  string // condition on notice n, "?" is the match
 	indexDoc    func(tokens []string) any
 	indexMatch  func(all []string, anyOf [][]string) string
 }
@@ -42,6 +43,7 @@ var sqliteDialect = &dialect{
 	indexInsert: `INSERT INTO search_index (rowid, tokens) VALUES ($1, $2)`,
 	indexDelete: `DELETE FROM search_index WHERE rowid = $1`,
 	indexSearch: `SELECT rowid FROM search_index WHERE search_index MATCH $1 AND rowid < $2 ORDER BY rowid DESC LIMIT $3`,
+	indexHolds:  `EXISTS (SELECT 1 FROM search_index WHERE search_index MATCH ? AND search_index.rowid = n.seq)`,
 	indexDoc:    func(tokens []string) any { return strings.Join(tokens, " ") },
 	indexMatch:  fts5Match,
 }
@@ -58,6 +60,7 @@ var postgresDialect = &dialect{
 	indexInsert: `INSERT INTO search_index (seq, tokens) VALUES ($1, array_to_tsvector($2::text[]))`,
 	indexDelete: `DELETE FROM search_index WHERE seq = $1`,
 	indexSearch: `SELECT seq FROM search_index WHERE tokens @@ $1::tsquery AND seq < $2 ORDER BY seq DESC LIMIT $3`,
+	indexHolds:  `EXISTS (SELECT 1 FROM search_index x WHERE x.tokens @@ ?::tsquery AND x.seq = n.seq)`,
 	indexDoc:    func(tokens []string) any { return tokens },
 	indexMatch:  tsqueryMatch,
 }
@@ -151,4 +154,10 @@ func isDuplicate(err error) bool {
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
+// isBusy reports whether another process held the SQLite file for too long.
+func isBusy(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
 }

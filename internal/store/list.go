@@ -146,6 +146,9 @@ func (l *lister) conditions(ctx context.Context, indexed bool) (*conditions, err
 	if q.Project != "" {
 		c.add("n.project_key = ?", disclosure.ProjectKey(q.Project))
 	}
+	if q.Sort == disclosure.SortDeadline {
+		c.add("n.deadline_at > 0")
+	}
 	if q.Open {
 		c.add("n.deadline_at > 0 AND n.deadline_at >= ? AND n.status = 'published'", l.now)
 	}
@@ -254,19 +257,21 @@ func (l *lister) count(ctx context.Context, page *disclosure.NoticePage, c *cond
 }
 
 // byDeadline lists what has a deadline, the earliest first. With words or
-// several properties it sorts the newest MaxTotal hits of the index.
+// several properties it sorts the newest MaxTotal of these among the hits of the
+// index, and says when there are more.
 func (l *lister) byDeadline(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (disclosure.NoticePage, error) {
 	c, err := l.conditions(ctx, false)
 	if err != nil {
 		return disclosure.NoticePage{}, err
 	}
-	c.add("n.deadline_at > 0")
+	more := false
 	if !l.simple() {
-		hits, err := l.hits(ctx, terms, anyOf, newest, disclosure.MaxTotal)
+		hits, err := l.hits(ctx, terms, anyOf, newest, disclosure.MaxTotal+1)
 		if err != nil {
 			return disclosure.NoticePage{}, err
 		}
-		c.add("n.seq IN "+l.d.inInts("?"), jsonText(hits))
+		more = len(hits) > disclosure.MaxTotal
+		c.add("n.seq IN "+l.d.inInts("?"), jsonText(hits[:min(len(hits), disclosure.MaxTotal)]))
 	}
 	total := *c
 	if after := l.query.After; after != nil {
@@ -285,5 +290,7 @@ func (l *lister) byDeadline(ctx context.Context, terms disclosure.Terms, anyOf [
 	if page.Next != nil {
 		page.Next.B = page.Items[len(page.Items)-1].DeadlineAt.UnixMilli()
 	}
-	return page, l.count(ctx, &page, &total)
+	err = l.count(ctx, &page, &total)
+	page.TotalCapped = page.TotalCapped || more
+	return page, err
 }

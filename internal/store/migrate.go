@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -26,7 +27,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 	var options []goose.ProviderOption
 	if s.d == postgresDialect {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker() // instances may start together
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // instances may start together
 		if err != nil {
 			return nil, fmt.Errorf("store: migrations: %w", err)
 		}
@@ -39,7 +40,25 @@ func (s *Store) provider() (*goose.Provider, error) {
 	return p, nil
 }
 
+// migrate brings the schema up to date. Processes that start together on a new
+// SQLite file get in each other's way while it becomes one; they try again.
 func (s *Store) migrate(ctx context.Context) error {
+	err := s.upgrade(ctx)
+	for tries := 0; tries < 50 && isBusy(err); tries++ {
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+		err = s.upgrade(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return s.loadBuiltin(ctx)
+}
+
+func (s *Store) upgrade(ctx context.Context) error {
 	p, err := s.provider()
 	if err != nil {
 		return err
@@ -48,9 +67,11 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrate: %w", err)
+		if pending, e := p.HasPending(ctx); e != nil || pending { // otherwise another process was first
+			return fmt.Errorf("store: migrate: %w", fault(err))
+		}
 	}
-	return s.loadBuiltin(ctx)
+	return nil
 }
 
 func (s *Store) checkVersion(ctx context.Context) error {

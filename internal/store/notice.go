@@ -116,8 +116,8 @@ func publicOrGone(n disclosure.Notice, ref disclosure.NoticeRef) error {
 func (v *snapshot) links(ctx context.Context, id string) ([]disclosure.Linked, error) {
 	return all(ctx, v, func(rows *sql.Rows) (disclosure.Linked, error) {
 		var l disclosure.Linked
-		var outward int64
-		err := rows.Scan(&l.Type, &outward, &l.ID, &l.Code, &l.Title)
+		var outward, seq int64 // seq is selected to sort by
+		err := rows.Scan(&l.Type, &outward, &l.ID, &l.Code, &l.Title, &seq)
 		if outward == 0 {
 			l.Type = l.Type.Inverse()
 		}
@@ -228,6 +228,10 @@ func (s *Store) Revision(ctx context.Context, ref disclosure.NoticeRef, rev int)
 // that no public notice names is CodeNoProject.
 func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTimeline, error) {
 	var p disclosure.ProjectTimeline
+	key := disclosure.ProjectKey(code)
+	if key == "" { // it would be every notice of no project
+		return p, disclosure.Errorf(disclosure.CodeNoProject, "没有找到项目“%s”", code)
+	}
 	err := s.read(ctx, "project", func(v *snapshot) error {
 		var err error
 		p.Reading = v.at
@@ -236,7 +240,7 @@ func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTim
 			  FROM notice n
 			 WHERE n.public = 1 AND n.project_key = $1
 			 ORDER BY n.seq
-			 LIMIT 1000`, disclosure.ProjectKey(code))
+			 LIMIT 1000`, key)
 		if err != nil {
 			return err
 		}

@@ -131,12 +131,19 @@ func (l *lister) propose(ctx context.Context, match, prefix string, below int64,
 	if err != nil || prefix == "" {
 		return seqs, err
 	}
+	c := &conditions{}
+	c.add("n.public = 1")
+	c.add("n.project_key >= ? AND n.project_key < ?", prefix, prefix+"\U0010FFFF")
+	c.add("n.seq < ?", below)
+	if filters := l.filters(); filters != "" {
+		c.add(l.d.indexHolds, filters)
+	}
 	more, err := all(ctx, l, scanInt, `
-		SELECT seq
-		  FROM notice
-		 WHERE public = 1 AND project_key >= $1 AND project_key < $2 AND seq < $3
-		 ORDER BY seq DESC
-		 LIMIT $4`, prefix, prefix+"\U0010FFFF", below, limit)
+		SELECT n.seq
+		  FROM notice n
+		 WHERE `+c.where()+`
+		 ORDER BY n.seq DESC
+		 LIMIT `+c.next(1), c.with(limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +151,15 @@ func (l *lister) propose(ctx context.Context, match, prefix string, below int64,
 	slices.SortFunc(seqs, func(a, b int64) int { return int(b - a) })
 	seqs = slices.Compact(seqs)
 	return seqs[:min(limit, len(seqs))], nil
+}
+
+// filters matches the query's properties in the index, without its words, or is
+// "" when it has none.
+func (l *lister) filters() string {
+	q := l.query
+	q.Q = ""
+	terms, anyOf := q.Terms()
+	return l.d.indexMatch(terms.Tokens, anyOf)
 }
 
 // projectPrefix returns the query as the beginning of a project number, or ""

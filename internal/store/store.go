@@ -51,12 +51,17 @@ type Options struct {
 	MustExist bool
 	// ReadOnly opens without migrating or writing, for verification.
 	ReadOnly bool
+
+	connect func(driver, source string) (*sql.DB, error) // nil is sql.Open; tests put themselves in between
 }
 
 // Open opens the database and brings its schema up to date. It fails when the
 // schema is newer than this binary knows.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{url: o.URL}
+	if o.connect == nil {
+		o.connect = sql.Open
+	}
 	var err error
 	switch {
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
@@ -95,11 +100,11 @@ func (s *Store) openSQLite(o Options) error {
 		write = base + "&mode=ro&_pragma=query_only(1)"
 	}
 	var err error
-	if s.w, err = sql.Open("sqlite", write); err != nil {
+	if s.w, err = o.connect("sqlite", write); err != nil {
 		return fmt.Errorf("store: open %s: %w", s.file, err)
 	}
 	s.w.SetMaxOpenConns(1)
-	if s.r, err = sql.Open("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
+	if s.r, err = o.connect("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("store: open %s: %w", s.file, err)
 	}
 	s.r.SetMaxOpenConns(4)
@@ -124,7 +129,7 @@ func (s *Store) openPostgres(o Options) error {
 		}
 	}
 	u.RawQuery = q.Encode()
-	if s.w, err = sql.Open("pgx", u.String()); err != nil {
+	if s.w, err = o.connect("pgx", u.String()); err != nil {
 		return errors.New("store: the postgres:// URL cannot be read")
 	}
 	s.w.SetMaxOpenConns(16)
@@ -271,9 +276,12 @@ func scanInt(rows *sql.Rows) (int64, error) {
 	return n, err
 }
 
-// jsonText writes v as a JSON parameter or column.
-func jsonText(v any) string {
-	b, err := json.Marshal(v)
+// jsonText writes a list as a JSON parameter or column; nil is the empty list.
+func jsonText[T any](list []T) string {
+	if list == nil {
+		return "[]"
+	}
+	b, err := json.Marshal(list)
 	if err != nil {
 		panic("store: " + err.Error()) // plain lists of ours always encode
 	}

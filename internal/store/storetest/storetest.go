@@ -35,13 +35,7 @@ func Postgres(t testing.TB) (*store.Store, string) {
 // PostgresURL creates a database and returns its URL; the test's end drops it.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv("GONGKAI_TEST_POSTGRES")
-	if server == "" {
-		if os.Getenv("GONGKAI_TEST_ALL") != "" {
-			t.Fatal("GONGKAI_TEST_POSTGRES is not set")
-		}
-		t.Skip("GONGKAI_TEST_POSTGRES is not set; make test starts a server")
-	}
+	server := NeedPostgres(t)
 	name := fmt.Sprintf("t_%s_%d", strings.Map(identifier, strings.ToLower(t.Name())), time.Now().UnixNano())
 	if len(name) > 60 {
 		name = name[len(name)-60:]
@@ -98,4 +92,18 @@ func Each(t *testing.T, test func(t *testing.T, s *store.Store, u string)) {
 		s, u := Postgres(t)
 		test(t, s, u)
 	})
+}
+
+// NeedPostgres skips the test when there is no server, as PostgresURL does.
+func NeedPostgres(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("GONGKAI_TEST_POSTGRES")
+	if server != "" {
+		return server
+	}
+	if os.Getenv("GONGKAI_TEST_ALL") != "" {
+		t.Fatal("GONGKAI_TEST_POSTGRES is not set")
+	}
+	t.Skip("GONGKAI_TEST_POSTGRES is not set; make test starts a server")
+	return ""
 }

@@ -109,6 +109,19 @@ $$;
 CREATE TRIGGER notice_second_person BEFORE UPDATE OF reviewer ON notice
     FOR EACH ROW WHEN (NEW.reviewer IS NOT NULL) EXECUTE FUNCTION notice_second_person();
 
+-- +goose StatementBegin
+CREATE FUNCTION contributor_not_reviewer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM notice WHERE id = NEW.notice_id AND reviewer = NEW.name) THEN
+        RAISE EXCEPTION 'notice_second_person: the reviewer may not become a contributor';
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER contributor_not_reviewer BEFORE INSERT OR UPDATE ON contributor
+    FOR EACH ROW EXECUTE FUNCTION contributor_not_reviewer();
+
 CREATE TABLE revision (
     notice_id      TEXT    NOT NULL REFERENCES notice (id) ON DELETE CASCADE,
     rev            BIGINT  NOT NULL,

@@ -105,6 +105,21 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+-- +goose StatementBegin
+CREATE TRIGGER contributor_not_reviewer_insert BEFORE INSERT ON contributor
+WHEN EXISTS (SELECT 1 FROM notice WHERE id = NEW.notice_id AND reviewer = NEW.name)
+BEGIN
+    SELECT RAISE(ABORT, 'notice_second_person: the reviewer may not become a contributor');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER contributor_not_reviewer_update BEFORE UPDATE ON contributor
+WHEN EXISTS (SELECT 1 FROM notice WHERE id = NEW.notice_id AND reviewer = NEW.name)
+BEGIN
+    SELECT RAISE(ABORT, 'notice_second_person: the reviewer may not become a contributor');
+END;
+-- +goose StatementEnd
+
 CREATE TABLE revision (
     notice_id      TEXT    NOT NULL REFERENCES notice (id) ON DELETE CASCADE,
     rev            INTEGER NOT NULL,
@@ -231,6 +246,13 @@ CREATE TABLE audit (
     hash    TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX audit_id ON audit (id, seq);
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'audit_append_only: audit rows are never replaced'); -- REPLACE fires no other trigger
+END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN

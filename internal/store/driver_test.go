@@ -1,0 +1,194 @@
+package store_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"sync"
+	"testing"
+
+	"gongkai/internal/store"
+	"gongkai/internal/store/storetest"
+)
+
+// errInjected is what a wire answers where it was told to fail.
+var errInjected = errors.New("injected fault")
+
+// wire stands between a store and its database: it writes down every statement
+// and can make the n-th one fail.
+type wire struct {
+	mu         sync.Mutex
+	statements []string
+	countdown  int  // the fault comes when it reaches 0; negative: never
+	after      bool // the statement is carried out and its answer lost
+	reached    bool
+	committed  bool // since the wire was armed
+}
+
+// openWired opens a store through a wire.
+func openWired(t testing.TB, u string) (*store.Store, *wire) {
+	t.Helper()
+	w := &wire{countdown: -1}
+	s, err := store.OpenThrough(context.Background(), store.Options{URL: u}, func(c driver.Connector) driver.Connector { return wiredConnector{c, w} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, w
+}
+
+// eachWired runs the test on both databases.
+func eachWired(t *testing.T, test func(t *testing.T, s *store.Store, u string, w *wire)) {
+	storetest.Each(t, func(t *testing.T, plain *store.Store, u string) {
+		_ = plain.Close()
+		s, w := openWired(t, u)
+		test(t, s, u, w)
+	})
+}
+
+// failAt makes the n-th statement from now fail, counted from 1; with after it
+// takes effect and only its answer is lost.
+func (w *wire) failAt(n int, after bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.countdown, w.after, w.reached, w.committed = n, after, false, false
+}
+
+// disarm ends the faults and reports whether one was reached, and whether
+// anything was committed.
+func (w *wire) disarm() (reached, committed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.countdown = -1
+	return w.reached, w.committed
+}
+
+// take returns the statements since the last take.
+func (w *wire) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.statements
+	w.statements = nil
+	return out
+}
+
+// pass lets a statement through, unless it is the one to fail.
+func (w *wire) pass(statement string, do func() error) error {
+	w.mu.Lock()
+	w.statements = append(w.statements, statement)
+	w.countdown = max(w.countdown-1, -1)
+	fail, after := w.countdown == 0, w.after
+	w.reached = w.reached || fail
+	w.mu.Unlock()
+	if fail && !after {
+		return errInjected
+	}
+	err := do()
+	if fail && err == nil {
+		return errInjected
+	}
+	return err
+}
+
+type wiredConnector struct {
+	driver.Connector
+	w *wire
+}
+
+func (c wiredConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &wiredConn{conn, c.w}, nil
+}
+
+type wiredConn struct {
+	driver.Conn
+	w *wire
+}
+
+func (c *wiredConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (r driver.Result, err error) {
+	err = c.w.pass(query, func() error {
+		r, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+		return err
+	})
+	return r, err
+}
+
+func (c *wiredConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (r driver.Rows, err error) {
+	err = c.w.pass(query, func() error {
+		r, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+		return err
+	})
+	if errors.Is(err, errInjected) && r != nil {
+		_ = drain(r)
+		_ = r.Close()
+		return nil, err
+	}
+	return r, err
+}
+
+// drain reads rows to their end: a statement with RETURNING works as it is read.
+func drain(r driver.Rows) error {
+	row := make([]driver.Value, len(r.Columns()))
+	for {
+		if err := r.Next(row); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *wiredConn) BeginTx(ctx context.Context, o driver.TxOptions) (tx driver.Tx, err error) {
+	err = c.w.pass("BEGIN", func() error {
+		tx, err = c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+		return err
+	})
+	if err != nil {
+		if tx != nil {
+			_ = tx.Rollback()
+		}
+		return nil, err
+	}
+	return wiredTx{tx, c.w}, nil
+}
+
+func (c *wiredConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+func (c *wiredConn) ResetSession(ctx context.Context) error {
+	if r, ok := c.Conn.(driver.SessionResetter); ok {
+		return r.ResetSession(ctx)
+	}
+	return nil
+}
+
+func (c *wiredConn) IsValid() bool {
+	v, ok := c.Conn.(driver.Validator)
+	return !ok || v.IsValid()
+}
+
+type wiredTx struct {
+	driver.Tx
+	w *wire
+}
+
+// Commit that fails leaves the transaction open to be rolled back, as a database
+// that could not commit does.
+func (tx wiredTx) Commit() error {
+	err := tx.w.pass("COMMIT", func() error {
+		err := tx.Tx.Commit()
+		tx.w.mu.Lock()
+		defer tx.w.mu.Unlock()
+		tx.w.committed = tx.w.committed || err == nil
+		return err
+	})
+	if errors.Is(err, errInjected) && !tx.w.after {
+		_ = tx.Rollback()
+	}
+	return err
+}
