@@ -220,16 +220,13 @@ func (c *Cache) Stats() disclosure.CacheStats {
 		Bytes: int64(c.entries.WeightedSize())}
 }
 
-// Peek returns the answer under the key if it may be served as it is, and nil
-// otherwise. It neither waits nor fills, and does not keep the key.
-func (c *Cache) Peek(key string) *disclosure.Answer {
+// Peek returns the answer under the key if it may be served as it is at the
+// instant now of the cache's clock, and nil otherwise. It neither waits nor
+// fills, and does not keep the key.
+func (c *Cache) Peek(key string, now time.Time) *disclosure.Answer {
 	s := c.state.Load()
 	e, ok := c.entries.GetIfPresent(key)
-	if !ok || e.answer == nil || s == nil {
-		return nil
-	}
-	now := c.now()
-	if now.Sub(s.start) >= Lease || !e.current(s, now) {
+	if !ok || e.answer == nil || s == nil || now.Sub(s.start) >= Lease || !e.current(s, now) {
 		return nil
 	}
 	c.hits.Add(1)

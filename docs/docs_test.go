@@ -16,6 +16,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
+const (
+	mediaProblem  = "application/problem+json"
+	problemSchema = "#/components/schemas/handlers.Problem"
+)
+
 var update = flag.Bool("update", false, "write openapi.json anew")
 
 // TestSwaggerIsWhatTheCodeSays runs swag on the handlers and compares.
@@ -62,7 +67,8 @@ func TestOpenAPIIsConverted(t *testing.T) {
 }
 
 // convert turns the Swagger 2.0 document that swag writes into OpenAPI 3.0,
-// with what 2.0 cannot say: null values and bearer tokens.
+// with what 2.0 cannot say: null values, bearer tokens, and that errors have a
+// media type of their own.
 func convert(swagger []byte) ([]byte, error) {
 	var v2 openapi2.T
 	if err := json.Unmarshal(swagger, &v2); err != nil {
@@ -81,6 +87,9 @@ func convert(swagger []byte) ([]byte, error) {
 		return nil, fmt.Errorf("docs: %w", err)
 	}
 	setNullable(doc)
+	if err := setProblems(doc); err != nil {
+		return nil, err
+	}
 	components, ok := doc["components"].(map[string]any)
 	if !ok {
 		return nil, errors.New("docs: the document has no components")
@@ -109,4 +118,31 @@ func setNullable(v any) {
 			setNullable(child)
 		}
 	}
+}
+
+// setProblems gives every error the media type of problems, and says of every
+// operation that it may end in others than those it lists.
+func setProblems(doc map[string]any) error {
+	paths, ok := doc["paths"].(map[string]any)
+	if !ok {
+		return errors.New("docs: the document has no paths")
+	}
+	problem := map[string]any{mediaProblem: map[string]any{"schema": map[string]any{"$ref": problemSchema}}}
+	for path, item := range paths {
+		operations, _ := item.(map[string]any)
+		for method, operation := range operations {
+			op, _ := operation.(map[string]any)
+			responses, ok := op["responses"].(map[string]any)
+			if !ok {
+				return fmt.Errorf("docs: %s %s has no responses", method, path)
+			}
+			for status, response := range responses {
+				if r, _ := response.(map[string]any); status[0] >= '4' {
+					r["content"] = problem
+				}
+			}
+			responses["default"] = map[string]any{"description": "其他错误，见 code 和 detail", "content": problem}
+		}
+	}
+	return nil
 }

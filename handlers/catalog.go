@@ -96,7 +96,8 @@ func namesOf(c *disclosure.Catalog, ids []string) []Named {
 //
 //	@Summary	领域
 //	@Tags		目录
-//	@Success	200	{object}	SectorList
+//	@Param		page	query		PageParams	false	"分页"
+//	@Success	200		{object}	SectorList
 //	@Router		/api/v1/sectors [get]
 func (s *Server) listSectors(c *fiber.Ctx) error {
 	pg, err := readPaging(c, "sectors", disclosure.MaxLimit)
@@ -222,12 +223,20 @@ func itemJSON(o disclosure.Overview, i disclosure.CatalogItem, today workday.Dat
 		ValidFrom: civil(i.ValidFrom), ValidTo: civil(i.ValidTo)}
 }
 
+// CatalogParams documents the query of the catalogue.
+type CatalogParams struct {
+	Annex  int    `form:"annex" validate:"optional" example:"1"`                                         // 附件序号
+	Sector string `form:"sector" validate:"optional" example:"construction"`                             // 领域
+	Body   string `form:"body" validate:"optional"`                                                      // 公开主体
+	Stage  string `form:"stage" validate:"optional" enums:"decision,execution,oversight,service,result"` // 环节
+	PageParams
+}
+
 // listCatalog lists the catalogue of what must be public.
 //
 //	@Summary	公开事项目录
 //	@Tags		目录
-//	@Param		annex	query		int		false	"附件序号"
-//	@Param		sector	query		string	false	"领域"
+//	@Param		query	query		CatalogParams	false	"条件"
 //	@Success	200		{object}	CatalogList
 //	@Failure	400		{object}	Problem
 //	@Router		/api/v1/catalog [get]

@@ -80,7 +80,7 @@ type NoticeTypeList struct {
 //
 //	@Summary	公开主体
 //	@Tags		目录
-//	@Param		limit	query		int	false	"每页条数"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	BodyList
 //	@Router		/api/v1/bodies [get]
 func (s *Server) listBodies(c *fiber.Ctx) error {
@@ -107,7 +107,8 @@ func (s *Server) listBodies(c *fiber.Ctx) error {
 //
 //	@Summary	公告类型及字段定义
 //	@Tags		目录
-//	@Param		sector	query		string	false	"领域"
+//	@Param		sector	query		string		false	"领域"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	NoticeTypeList
 //	@Failure	400		{object}	Problem
 //	@Router		/api/v1/notice-types [get]

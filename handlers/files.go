@@ -24,7 +24,7 @@ var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
 //
 //	@Summary	附件下载
 //	@Tags		公告
-//	@Produce	octet-stream
+//	@Produce	*/*
 //	@Param		sha256	path		string	true	"附件内容的 SHA-256"
 //	@Success	200		{file}		file
 //	@Failure	404		{object}	Problem
@@ -186,7 +186,7 @@ type ChangeList struct {
 //	@Summary	变更流：按提交顺序、无缺漏
 //	@Tags		公告
 //	@Param		after	query		int	false	"上次收到的最大 seq，默认 0"
-//	@Param		limit	query		int	false	"1 到 100，默认 20"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	ChangeList
 //	@Failure	400		{object}	Problem
 //	@Router		/api/v1/changes [get]

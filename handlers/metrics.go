@@ -11,7 +11,6 @@ import (
 
 // Labels of requests that reach no route.
 const (
-	routeFast    = "cached"
 	routeLimited = "limited"
 	routeNone    = "none"
 )
@@ -32,6 +31,9 @@ func routeOf(ctx *fasthttp.RequestCtx) string {
 type Metrics struct {
 	duration *prometheus.HistogramVec
 	series   sync.Map // seriesKey → prometheus.Observer, to spare the label lookup
+	hits     *prometheus.CounterVec
+	full     prometheus.Counter // hits answered 200
+	same     prometheus.Counter // hits answered 304
 }
 
 type seriesKey struct {
@@ -41,11 +43,24 @@ type seriesKey struct {
 }
 
 func newMetrics() *Metrics {
-	return &Metrics{duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m := &Metrics{duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "gongkai_http_request_duration_seconds",
 		Help:    "Time to answer a request, by route template, method and status.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-	}, []string{"route", "method", "status"})}
+	}, []string{"route", "method", "status"}), hits: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gongkai_http_cached_total",
+		Help: "Requests answered from the process's cache ahead of the router.",
+	}, []string{"status"})}
+	m.full, m.same = m.hits.WithLabelValues("200"), m.hits.WithLabelValues("304")
+	return m
+}
+
+func (m *Metrics) hit(status int) {
+	if status == fasthttp.StatusNotModified {
+		m.same.Inc()
+	} else {
+		m.full.Inc()
+	}
 }
 
 func (m *Metrics) observe(ctx *fasthttp.RequestCtx, route string, took time.Duration) {
@@ -80,7 +95,13 @@ func methodLabel(ctx *fasthttp.RequestCtx) string {
 }
 
 // Describe implements prometheus.Collector.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.duration.Describe(ch) }
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.duration.Describe(ch)
+	m.hits.Describe(ch)
+}
 
 // Collect implements prometheus.Collector.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) { m.duration.Collect(ch) }
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.duration.Collect(ch)
+	m.hits.Collect(ch)
+}

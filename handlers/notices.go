@@ -31,22 +31,22 @@ type Reader interface {
 
 // NoticeParams documents the query of a list of notices; noticeQuery reads it.
 type NoticeParams struct {
-	Sector    []string `form:"sector" collectionFormat:"multi" example:"construction"`        // 领域，可重复
-	Type      []string `form:"type" collectionFormat:"multi"`                                 // 公告类型，可重复
-	Stage     string   `form:"stage" enums:"decision,execution,oversight,service,result"`     // 环节
-	Item      string   `form:"item" example:"A1-04"`                                          // 公开事项
-	Body      string   `form:"body"`                                                          // 公开主体
-	Project   string   `form:"project"`                                                       // 项目编号
-	Region    string   `form:"region" example:"320902"`                                       // 行政区划代码
-	Q         string   `form:"q" example:"盐东镇 道路"`                                            // 检索词，空格分开的词须同时出现
-	Since     string   `form:"since" example:"2026-11-01"`                                    // 自这一天起发布
-	Until     string   `form:"until" example:"2026-11-30"`                                    // 到这一天为止发布
-	AmountMin string   `form:"amount_min" example:"1000000.00"`                               // 金额下限，元
-	AmountMax string   `form:"amount_max"`                                                    // 金额上限，元
-	Open      bool     `form:"open"`                                                          // 只看尚未截止的
-	Sort      string   `form:"sort" enums:"published,deadline,relevance" default:"published"` // 排序
-	Cursor    string   `form:"cursor"`                                                        // 上一页的 next
-	Limit     int      `form:"limit" minimum:"1" maximum:"100" default:"20"`                  // 每页条数
+	Sector    []string `form:"sector" validate:"optional" collectionFormat:"multi" example:"construction"`        // 领域，可重复
+	Type      []string `form:"type" validate:"optional" collectionFormat:"multi"`                                 // 公告类型，可重复
+	Stage     string   `form:"stage" validate:"optional" enums:"decision,execution,oversight,service,result"`     // 环节
+	Item      string   `form:"item" validate:"optional" example:"A1-04"`                                          // 公开事项
+	Body      string   `form:"body" validate:"optional"`                                                          // 公开主体
+	Project   string   `form:"project" validate:"optional"`                                                       // 项目编号
+	Region    string   `form:"region" validate:"optional" example:"320902"`                                       // 行政区划代码
+	Q         string   `form:"q" validate:"optional" example:"盐东镇 道路"`                                            // 检索词，空格分开的词须同时出现
+	Since     string   `form:"since" validate:"optional" example:"2026-11-01"`                                    // 自这一天起发布
+	Until     string   `form:"until" validate:"optional" example:"2026-11-30"`                                    // 到这一天为止发布
+	AmountMin string   `form:"amount_min" validate:"optional" example:"1000000.00"`                               // 金额下限，元
+	AmountMax string   `form:"amount_max" validate:"optional"`                                                    // 金额上限，元
+	Open      bool     `form:"open" validate:"optional"`                                                          // 只看尚未截止的
+	Sort      string   `form:"sort" validate:"optional" enums:"published,deadline,relevance" default:"published"` // 排序
+	Cursor    string   `form:"cursor" validate:"optional"`                                                        // 上一页的 next
+	Limit     int      `form:"limit" validate:"optional" minimum:"1" maximum:"100" default:"20"`                  // 每页条数
 }
 
 // listNotices lists public notices.
@@ -198,9 +198,10 @@ func revisionJSON(r disclosure.Revision, current int) Revision {
 //
 //	@Summary	公告的历史版本
 //	@Tags		公告
-//	@Param		id	path		string	true	"公告的 id 或 8 位编号"
-//	@Success	200	{object}	RevisionList
-//	@Failure	410	{object}	Problem
+//	@Param		id		path		string		true	"公告的 id 或 8 位编号"
+//	@Param		page	query		PageParams	false	"分页"
+//	@Success	200		{object}	RevisionList
+//	@Failure	410		{object}	Problem
 //	@Router		/api/v1/notices/{id}/revisions [get]
 func (s *Server) listRevisions(c *fiber.Ctx) error {
 	ref, err := noticeRef(c)

@@ -9,6 +9,12 @@ import (
 	"gongkai/internal/disclosure"
 )
 
+// PageParams documents the page of a list; readPaging reads it.
+type PageParams struct {
+	Cursor string `form:"cursor" validate:"optional"`                          // 上一页的 next
+	Limit  int    `form:"limit" validate:"optional" minimum:"1" maximum:"100"` // 每页条数
+}
+
 // paging is the place of a request in a short list that is read whole, such as
 // the catalogue. Its cursor is a row number.
 type paging struct {

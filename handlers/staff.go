@@ -231,8 +231,8 @@ func (s *Server) deleteNotice(c *fiber.Ctx) error {
 
 // SubmitBody acknowledges warnings.
 type SubmitBody struct {
-	Acknowledge []string `json:"acknowledge"`
-	Reason      string   `json:"reason"`
+	Acknowledge []string `json:"acknowledge" validate:"optional"`
+	Reason      string   `json:"reason" validate:"optional"`
 }
 
 // submitNotice hands a draft to a reviewer.
@@ -275,15 +275,15 @@ func (s *Server) rejectNotice(c *fiber.Ctx) error {
 // SecrecyBody is the result of the review before publication.
 type SecrecyBody struct {
 	Result string `json:"result"`
-	Reason string `json:"reason"`
+	Reason string `json:"reason" validate:"optional"`
 }
 
 // PublishBody approves publication.
 type PublishBody struct {
-	PublishAt     *time.Time   `json:"publish_at" extensions:"x-nullable"`
-	Acknowledge   []string     `json:"acknowledge"`
-	Reason        string       `json:"reason"`
-	SecrecyReview *SecrecyBody `json:"secrecy_review"`
+	PublishAt     *time.Time   `json:"publish_at" validate:"optional" extensions:"x-nullable"`
+	Acknowledge   []string     `json:"acknowledge" validate:"optional"`
+	Reason        string       `json:"reason" validate:"optional"`
+	SecrecyReview *SecrecyBody `json:"secrecy_review" validate:"optional"`
 }
 
 // publishNotice publishes or schedules a notice.
@@ -357,7 +357,7 @@ func (s *Server) terminateNotice(c *fiber.Ctx) error {
 // WithdrawBody says why, and whether the content is purged too.
 type WithdrawBody struct {
 	Reason string `json:"reason"`
-	Erase  bool   `json:"erase"`
+	Erase  bool   `json:"erase" validate:"optional"`
 }
 
 // withdrawNotice takes a notice out of the public at once.

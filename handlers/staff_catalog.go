@@ -19,6 +19,13 @@ type Definer interface {
 	Definitions(ctx context.Context, kind disclosure.DefinitionKind, id string) ([]disclosure.Definition, error)
 }
 
+// DefinitionRef documents the path of one definition; definitionKind and
+// definitionID read it.
+type DefinitionRef struct {
+	Kind string `uri:"kind"` // sectors、bodies、catalog 或 notice-types
+	ID   string `uri:"id"`   // 编号
+}
+
 // Definition is one version of a definition.
 type Definition struct {
 	Kind    string          `json:"kind" example:"bodies"`
@@ -57,7 +64,8 @@ func definitionKind(c *fiber.Ctx) disclosure.DefinitionKind {
 //	@Summary	目录定义
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		kind	path		string		true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	DefinitionList
 //	@Router		/api/v1/staff/{kind} [get]
 func (s *Server) listDefinitions(c *fiber.Ctx) error {
@@ -106,6 +114,9 @@ func definitionID(c *fiber.Ctx) (string, error) {
 //	@Success	200		{object}	Definition
 //	@Router		/api/v1/staff/{kind}/{id} [get]
 func (s *Server) getDefinition(c *fiber.Ctx) error {
+	if err := readParams(c).err(); err != nil {
+		return err
+	}
 	versions, err := s.versions(c)
 	if err != nil {
 		return err
@@ -133,7 +144,8 @@ func (s *Server) versions(c *fiber.Ctx) ([]disclosure.Definition, error) {
 //	@Tags		目录管理
 //	@Security	Bearer
 //	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
-//	@Param		id		path		string	true	"编号"
+//	@Param		id		path		string		true	"编号"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	DefinitionList
 //	@Router		/api/v1/staff/{kind}/{id}/history [get]
 func (s *Server) listDefinitionHistory(c *fiber.Ctx) error {
@@ -155,6 +167,7 @@ func (s *Server) listDefinitionHistory(c *fiber.Ctx) error {
 //	@Tags		目录管理
 //	@Security	Bearer
 //	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		reason	query		string	false	"理由"
 //	@Param		doc		body		object	true	"定义"
 //	@Success	201		{object}	Definition
 //	@Router		/api/v1/staff/{kind} [post]
@@ -182,8 +195,9 @@ func (s *Server) createDefinition(c *fiber.Ctx) error {
 //	@Summary	修改目录定义（保留历史）
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
-//	@Param		id		path		string	true	"编号"
+//	@Param		ref		path		DefinitionRef	true	"定义"
+//	@Param		reason	query		string	false	"理由"
+//	@Param		changes	body		object	true	"改动的成员，null 为恢复默认"
 //	@Success	200		{object}	Definition
 //	@Router		/api/v1/staff/{kind}/{id} [patch]
 func (s *Server) changeDefinition(c *fiber.Ctx) error {
@@ -238,8 +252,9 @@ type AuditList struct {
 //	@Summary	审计日志
 //	@Tags		监督
 //	@Security	Bearer
-//	@Param		id	query		string	false	"只看某一对象"
-//	@Success	200	{object}	AuditList
+//	@Param		id		query		string		false	"只看某一对象"
+//	@Param		page	query		PageParams	false	"分页"
+//	@Success	200		{object}	AuditList
 //	@Router		/api/v1/staff/audit [get]
 func (s *Server) listAudit(c *fiber.Ctx) error {
 	p := readParams(c, "id", "limit", "cursor")

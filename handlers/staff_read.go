@@ -16,19 +16,19 @@ import (
 type Draft struct {
 	Type        string           `json:"type" example:"construction.tender_notice"`
 	Title       string           `json:"title"`
-	BodyHTML    string           `json:"body_html"`
-	Summary     *string          `json:"summary" extensions:"x-nullable"`
+	BodyHTML    string           `json:"body_html" validate:"optional"`
+	Summary     *string          `json:"summary" validate:"optional" extensions:"x-nullable"`
 	Body        string           `json:"body"`
 	Source      DraftSource      `json:"source"`
-	Fields      map[string]any   `json:"fields"`
-	Project     *Project         `json:"project"`
-	Region      *string          `json:"region" extensions:"x-nullable" example:"320902"`
-	FormedAt    *string          `json:"formed_at" extensions:"x-nullable"`
-	DecidedAt   *string          `json:"decided_at" extensions:"x-nullable"`
-	Items       []string         `json:"items" extensions:"x-nullable"`
-	Attachments []string         `json:"attachments"`
-	Relations   []Relation       `json:"relations"`
-	Changes     *json.RawMessage `json:"changes,omitempty" swaggertype:"object"`
+	Fields      map[string]any   `json:"fields" validate:"optional"`
+	Project     *Project         `json:"project" extensions:"x-nullable" validate:"optional"`
+	Region      *string          `json:"region" validate:"optional" extensions:"x-nullable" example:"320902"`
+	FormedAt    *string          `json:"formed_at" validate:"optional" extensions:"x-nullable"`
+	DecidedAt   *string          `json:"decided_at" validate:"optional" extensions:"x-nullable"`
+	Items       []string         `json:"items" validate:"optional" extensions:"x-nullable"`
+	Attachments []string         `json:"attachments" validate:"optional"`
+	Relations   []Relation       `json:"relations" validate:"optional"`
+	Changes     *json.RawMessage `json:"changes,omitempty" validate:"optional" swaggertype:"object"`
 }
 
 // DraftSource is the source as entered.
@@ -81,7 +81,7 @@ type StaffNotice struct {
 	BodyName      string          `json:"body_name"`
 	Source        DraftSource     `json:"source"`
 	Fields        map[string]any  `json:"fields"`
-	Project       *Project        `json:"project"`
+	Project       *Project        `json:"project" extensions:"x-nullable"`
 	Region        *string         `json:"region" extensions:"x-nullable"`
 	FormedAt      *string         `json:"formed_at" extensions:"x-nullable"`
 	DecidedAt     *string         `json:"decided_at" extensions:"x-nullable"`
@@ -92,7 +92,7 @@ type StaffNotice struct {
 	Author        string          `json:"author"`
 	Contributors  []string        `json:"contributors"`
 	Reviewer      *string         `json:"reviewer" extensions:"x-nullable"`
-	SecrecyReview *Secrecy        `json:"secrecy_review"`
+	SecrecyReview *Secrecy        `json:"secrecy_review" extensions:"x-nullable"`
 	CreatedAt     *string         `json:"created_at" extensions:"x-nullable"`
 	UpdatedAt     *string         `json:"updated_at" extensions:"x-nullable"`
 	PublishAt     *string         `json:"publish_at" extensions:"x-nullable"`
@@ -155,6 +155,7 @@ type StaffNoticeList struct {
 //	@Security	Bearer
 //	@Param		status	query		string	false	"状态"
 //	@Param		mine	query		bool	false	"只看本人参与录入的"
+//	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	StaffNoticeList
 //	@Router		/api/v1/staff/notices [get]
 func (s *Server) listStaffNotices(c *fiber.Ctx) error {

@@ -1,0 +1,94 @@
+package handlers
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// deadlineSlack is how much earlier than asked a connection's deadline may
+// strike.
+const deadlineSlack = time.Second
+
+// lazyListener hands out connections whose deadlines are armed lazily.
+type lazyListener struct{ net.Listener }
+
+// Accept waits for the next connection.
+func (l lazyListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &lazyConn{Conn: c}, nil
+}
+
+// Close stops accepting; a second time it does nothing.
+func (l lazyListener) Close() error {
+	if err := l.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// lazyConn arms deadlines only when it is about to wait, and leaves one armed
+// that strikes at most deadlineSlack too early. fasthttp sets three for each
+// request – idle, read, write – and each would move a timer under a lock, a
+// quarter of what a cached answer costs; a busy connection needs one a second.
+//
+// One goroutine at a time uses it, as fasthttp does; Close may come from
+// another.
+type lazyConn struct {
+	net.Conn
+	read, write deadline
+}
+
+// deadline is what was asked for and what the connection has been told.
+type deadline struct{ wanted, armed time.Time }
+
+// due reports whether the connection must be told, and takes note.
+func (d *deadline) due() bool {
+	early := d.wanted.Sub(d.armed)
+	if d.wanted.IsZero() == d.armed.IsZero() && early >= 0 && early < deadlineSlack {
+		return false
+	}
+	d.armed = d.wanted
+	return true
+}
+
+// Read implements net.Conn.
+func (c *lazyConn) Read(p []byte) (int, error) {
+	if c.read.due() {
+		if err := c.Conn.SetReadDeadline(c.read.armed); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (c *lazyConn) Write(p []byte) (int, error) {
+	if c.write.due() {
+		if err := c.Conn.SetWriteDeadline(c.write.armed); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// SetReadDeadline implements net.Conn; it takes effect at the next Read.
+func (c *lazyConn) SetReadDeadline(t time.Time) error {
+	c.read.wanted = t
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn; it takes effect at the next Write.
+func (c *lazyConn) SetWriteDeadline(t time.Time) error {
+	c.write.wanted = t
+	return nil
+}
+
+// SetDeadline implements net.Conn.
+func (c *lazyConn) SetDeadline(t time.Time) error {
+	c.read.wanted, c.write.wanted = t, t
+	return nil
+}
