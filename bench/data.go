@@ -87,9 +87,17 @@ func newGenerator(c *disclosure.Catalog) (*generator, error) {
 		if err != nil {
 			return nil, err
 		}
-		values, err := typ.Examples(workday.DateOf(time.Now()), false)
+		today := workday.DateOf(time.Now())
+		values, err := typ.Examples(today, true)
 		if err != nil {
 			return nil, err
+		}
+		for _, key := range []string{typ.DeadlineField, typ.AmountField} {
+			if f, ok := typ.Field(key); ok {
+				if values[key], err = f.ExampleOn(today); err != nil {
+					return nil, err
+				}
+			}
 		}
 		fields := map[string]json.RawMessage{}
 		for key, v := range values {

@@ -1,23 +1,74 @@
-// Command bench measures gongkai against its rivals; scripts/bench runs it.
+// Command bench measures gongkai against its rivals on one machine: a bare
+// fiber handler that sends the same bytes, nginx with the same bytes as files,
+// and PocketBase with the same rows. Machines are noisy, so rivals take turns,
+// round by round, and what counts is the ratio of the medians.
+//
+// It wants wrk and nginx; scripts/bench installs them and builds the rivals.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
-	"strconv"
+	"os/signal"
+	"path/filepath"
 )
 
+// settings of a run.
+type settings struct {
+	dir      string // for built programs and data, kept between runs
+	notices  int
+	rounds   int
+	seconds  int
+	postgres string
+	redis    string
+}
+
 func main() {
-	ctx := context.Background()
-	var err error
-	switch {
-	case len(os.Args) == 4 && os.Args[1] == "load":
-		n, _ := strconv.Atoi(os.Args[3])
-		err = load(ctx, os.Args[2], n)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if len(os.Args) == 4 && os.Args[1] == "bare" { // started by startBare
+		if err := serveBare(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	var s settings
+	flag.StringVar(&s.dir, "dir", ".cache", "folder for programs and data")
+	flag.IntVar(&s.notices, "notices", 100_000, "notices in the database")
+	flag.IntVar(&s.rounds, "rounds", 5, "rounds; rivals take turns in each")
+	flag.IntVar(&s.seconds, "seconds", 3, "seconds of load each")
+	flag.StringVar(&s.postgres, "postgres", os.Getenv("GONGKAI_TEST_POSTGRES"), "PostgreSQL server for the visibility test")
+	flag.StringVar(&s.redis, "redis", os.Getenv("GONGKAI_TEST_REDIS"), "Redis for the visibility test")
+	only := flag.String("only", "", "serve, miss, search, peer, visible or start; empty for all")
+	flag.Parse()
+	if err := s.run(ctx, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func (s settings) database() string {
+	return filepath.Join(s.dir, fmt.Sprintf("n%d.db", s.notices))
+}
+
+func (s settings) run(ctx context.Context, only string) error {
+	if err := load(ctx, s.database(), s.notices); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"serve", s.serve}, {"miss", s.miss}, {"search", s.search}, {"peer", s.peer}, {"visible", s.visible}, {"start", s.start},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
 }

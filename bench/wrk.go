@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// result is what wrk measured in one turn.
+type result struct {
+	rps      float64
+	p50, p99 float64 // ms
+	bad      int     // answers that are neither 2xx nor 3xx, and socket errors
+}
+
+// target is one rival's way of answering one question.
+type target struct {
+	name    string
+	url     string
+	headers []string
+	paths   []string // asked in turn instead of the URL's path
+	conns   int
+}
+
+var latencyForm = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([0-9.]+)(us|ms|s)`)
+
+// wrk loads one target.
+func (s settings) wrk(ctx context.Context, t target) (result, error) {
+	conns := t.conns
+	if conns == 0 {
+		conns = 64
+	}
+	threads := min(2, conns)
+	args := []string{"--latency", "-t", strconv.Itoa(threads), "-c", strconv.Itoa(conns), "-d", strconv.Itoa(s.seconds) + "s"}
+	for _, h := range t.headers {
+		args = append(args, "-H", h)
+	}
+	if len(t.paths) > 0 {
+		script, err := s.pathScript(t)
+		if err != nil {
+			return result{}, err
+		}
+		args = append(args, "-s", script)
+	}
+	out, err := exec.CommandContext(ctx, "wrk", append(args, t.url)...).CombinedOutput()
+	if err != nil {
+		return result{}, fmt.Errorf("wrk %s: %w: %s", t.url, err, out)
+	}
+	return parseWrk(string(out)), nil
+}
+
+// pathScript makes wrk ask for the paths in turn; each thread begins elsewhere.
+func (s settings) pathScript(t target) (string, error) {
+	list := filepath.Join(s.dir, "paths.txt")
+	if err := os.WriteFile(list, []byte(strings.Join(t.paths, "\n")), 0o600); err != nil {
+		return "", err
+	}
+	script := filepath.Join(s.dir, "paths.lua")
+	return script, os.WriteFile(script, []byte(fmt.Sprintf(`
+local threads = 0
+function setup(thread) thread:set("first", threads); threads = threads + 1 end
+function init(args)
+  paths = {}
+  for line in io.lines(%q) do paths[#paths + 1] = line end
+  n = math.floor(#paths / 2) * first
+end
+function request() n = n + 1; return wrk.format("GET", paths[n %% #paths + 1]) end
+`, list)), 0o600)
+}
+
+func parseWrk(out string) result {
+	var r result
+	for _, m := range latencyForm.FindAllStringSubmatch(out, -1) {
+		v, _ := strconv.ParseFloat(m[2], 64)
+		v *= map[string]float64{"us": 0.001, "ms": 1, "s": 1000}[m[3]]
+		if m[1] == "50" {
+			r.p50 = v
+		} else {
+			r.p99 = v
+		}
+	}
+	for line := range strings.SplitSeq(out, "\n") {
+		fields := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "Requests/sec:"):
+			r.rps, _ = strconv.ParseFloat(fields[1], 64)
+		case strings.Contains(line, "Non-2xx or 3xx responses:"):
+			r.bad, _ = strconv.Atoi(fields[len(fields)-1])
+		case strings.Contains(line, "Socket errors:"):
+			r.bad++
+		}
+	}
+	return r
+}
+
+// compare lets the targets take turns and prints a line for each: medians, and
+// the ratio to the first of its group. groups says where the first stands.
+func (s settings) compare(ctx context.Context, title string, targets []target) ([]result, error) {
+	all := make([][]result, len(targets))
+	for range s.rounds {
+		for i, t := range targets {
+			r, err := s.wrk(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], r)
+		}
+	}
+	medians := make([]result, len(targets))
+	fmt.Printf("\n%s (%d rounds of %d s, medians)\n", title, s.rounds, s.seconds)
+	tw := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "\trequests/s\tp50 ms\tp99 ms\tgongkai ÷ this\tbad answers")
+	for i := range targets {
+		medians[i] = median(all[i])
+		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%d\n", targets[i].name, medians[i].rps, medians[i].p50, medians[i].p99,
+			medians[0].rps/medians[i].rps, medians[i].bad)
+	}
+	return medians, tw.Flush()
+}
+
+func median(rs []result) result {
+	pick := func(f func(result) float64) float64 {
+		v := make([]float64, len(rs))
+		for i, r := range rs {
+			v[i] = f(r)
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	bad := 0
+	for _, r := range rs {
+		bad += r.bad
+	}
+	return result{pick(func(r result) float64 { return r.rps }), pick(func(r result) float64 { return r.p50 }),
+		pick(func(r result) float64 { return r.p99 }), bad}
+}
