@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/store"
 )
 
 // program is what every command works with; tests put their own in.
@@ -45,11 +46,17 @@ func newRoot(p *program) *cobra.Command {
 // for itself, without the words of the layers it came through.
 func message(err error) string {
 	e := new(disclosure.Error)
-	if !errors.As(err, &e) {
+	switch {
+	case errors.Is(err, store.ErrNewerSchema):
+		return "数据库已由更新版本的 gongkai 升级过，请使用新版本的程序；旧程序不会打开它，以免损坏数据"
+	case !errors.As(err, &e):
 		return err.Error()
 	}
 	var b strings.Builder
 	b.WriteString(e.Detail)
+	if e.Code == disclosure.CodeUnavailable || e.Code == disclosure.CodeStoreFull {
+		fmt.Fprintf(&b, "\n%v", err) // whoever runs the command may see the cause
+	}
 	for _, f := range e.Fields {
 		fmt.Fprintf(&b, "\n  %s：%s（%s）", f.Field, f.Message, f.Code)
 	}
