@@ -17,6 +17,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,7 @@ type Cache struct {
 	source  Source
 	now     func() time.Time
 	shared  *Shared
+	log     *slog.Logger
 	entries *otter.Cache[string, *entry]
 	flight  singleflight.Group
 	slots   chan struct{}
@@ -91,6 +93,7 @@ type Options struct {
 	Now    func() time.Time // with a monotonic reading
 	Bytes  uint64           // bound of the process's layer; 0 means 64 MiB
 	Shared *Shared          // nil without Redis
+	Log    *slog.Logger     // told when the database goes away and comes back; nil drops it
 }
 
 // New makes a cache; Run must follow the feed for it to serve anything.
@@ -98,8 +101,11 @@ func New(o Options) *Cache {
 	if o.Bytes == 0 {
 		o.Bytes = 64 << 20
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Cache{
-		source: o.Source, now: o.Now, shared: o.Shared,
+		source: o.Source, now: o.Now, shared: o.Shared, log: o.Log,
 		entries: otter.Must(&otter.Options[string, *entry]{MaximumWeight: o.Bytes, Weigher: weigh}),
 		slots:   make(chan struct{}, fillSlots),
 		woken:   make(chan struct{}, 1),
@@ -154,11 +160,15 @@ func (c *Cache) pollOnce(ctx context.Context) error {
 	if err != nil {
 		c.failedPolls.Add(1)
 		now := c.now()
-		c.failed.Store(&now)
+		if c.failed.Swap(&now) == nil {
+			c.log.Error("the database is out of reach", "error", err)
+		}
 		return err
 	}
 	c.polls.Add(1)
-	c.failed.Store(nil)
+	if c.failed.Swap(nil) != nil {
+		c.log.Info("the database is back")
+	}
 	for {
 		old := c.state.Load()
 		if old != nil && old.Epoch == r.Epoch && (old.Position > r.Position || old.Position == r.Position && old.start.After(start)) {

@@ -89,7 +89,7 @@ func (s *Server) getDocsFile(c *fiber.Ctx) error {
 		return disclosure.Errorf(disclosure.CodeNoRoute, "没有这个文件")
 	}
 	c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJavaScriptCharsetUTF8)
+	c.Set(fiber.HeaderContentType, fiber.MIMETextJavaScriptCharsetUTF8)
 	c.Vary(fiber.HeaderAcceptEncoding)
 	if strings.Contains(c.Get(fiber.HeaderAcceptEncoding), "br") {
 		c.Set(fiber.HeaderContentEncoding, "br")

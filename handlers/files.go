@@ -91,7 +91,7 @@ type chunkReader struct {
 // Read implements io.Reader.
 func (r *chunkReader) Read(p []byte) (int, error) {
 	for r.rest.Len() == 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), handleTimeout) //nolint:forbidigo // fasthttp reads the body after the handler has returned
 		data, err := r.reader.AttachmentChunk(ctx, r.sha256, r.n)
 		cancel()
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -190,6 +191,7 @@ func (w *world) rows(t *testing.T) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = tables.Close() }()
 	var names []string
 	for tables.Next() {
 		var name string
@@ -204,7 +206,7 @@ func (w *world) rows(t *testing.T) map[string]int {
 	counts := map[string]int{}
 	for _, name := range names {
 		var n int
-		if err := w.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+name).Scan(&n); err != nil { //nolint:gosec // names of our own tables
+		if err := w.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+name).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		counts[name] = n
@@ -235,9 +237,7 @@ func (w *world) draft(t *testing.T, typ, title string, with ...object) object {
 	}
 	delete(d, "changes")
 	for _, m := range with {
-		for key, v := range m {
-			d[key] = v
-		}
+		maps.Copy(d, m)
 	}
 	return d
 }

@@ -79,7 +79,10 @@ func problemOf(err error) (Problem, *disclosure.Error) {
 func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	p, e := problemOf(err)
 	p.RequestID = string(ctx.Response.Header.Peek(headerRequestID))
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case e.Code == disclosure.CodeUnavailable: // counted, and by the thousand when it happens
+		s.log.Debug("request refused", "request_id", p.RequestID, "route", routeOf(ctx), "error", err)
+	case p.Status >= http.StatusInternalServerError:
 		s.log.Error("request failed", "request_id", p.RequestID, "method", string(ctx.Method()), "route", routeOf(ctx), "error", err)
 	}
 	body, encodeErr := encode(p)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func (c fixedCache) Get(context.Context, string, func(context.Context) (*disclos
 func BenchmarkServeCached(b *testing.B) {
 	body := make([]byte, 20_000)
 	s, err := New(Config{Cache: fixedCache{answer: &disclosure.Answer{Type: mediaJSON, ETag: `W/"abcdefghijklmnop"`, Body: body}},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now, Rate: 100_000_000, Burst: 100_000_000})
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, Rate: 100_000_000, Burst: 100_000_000})
 	if err != nil {
 		b.Fatal(err)
 	}

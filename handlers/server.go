@@ -188,6 +188,7 @@ func (s *Server) newEdge(routes func(*fiber.App)) *edge {
 // quiet drops fasthttp's lines about broken connections: they are counted.
 type quiet struct{}
 
+// Printf implements fasthttp.Logger.
 func (quiet) Printf(string, ...any) {}
 
 const (
@@ -276,7 +277,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, head *requestHead) {
 // deadline gives every handler's context a bound: fiber gives none, and fasthttp
 // does not see a client go away.
 func (s *Server) deadline(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout) //nolint:forbidigo // a request begins here
 	defer cancel()
 	c.SetUserContext(ctx)
 	return c.Next()

@@ -110,7 +110,7 @@ type StaffNotice struct {
 func StaffJSON(n disclosure.StaffNotice) StaffNotice {
 	out := StaffNotice{ID: n.ID, Code: n.Code, Rev: n.Rev, Status: string(n.Status), StatusName: n.Status.Name(), Type: n.Type,
 		TypeName: typeOf(n.Catalog, n.Type, n.TypeVersion).Name, Sector: n.SectorCode(), Title: n.Title, BodyHTML: n.BodyHTML,
-		Summary: nullable(n.Notice.Summary), Body: n.Body, BodyName: n.Catalog.BodyName(n.Body),
+		Summary: nullable(n.Summary), Body: n.Body, BodyName: n.Catalog.BodyName(n.Body),
 		Source: DraftSource{n.Source.Name, nullable(n.Source.URL), instant(n.Source.FirstPublishedAt)},
 		Fields: n.Fields, Region: nullable(n.Region), FormedAt: civil(n.FormedAt), DecidedAt: civil(n.DecidedAt),
 		Items: orEmpty(n.Items), Attachments: []Upload{}, Relations: []Relation{}, Changes: n.Changes, Author: n.Author,

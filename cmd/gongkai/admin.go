@@ -48,8 +48,7 @@ func newVersion(p *program) *cobra.Command {
 }
 
 func auditFault(err error) *disclosure.AuditFault {
-	var bad *disclosure.AuditFault
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*disclosure.AuditFault](err); ok {
 		return bad
 	}
 	return nil
@@ -237,7 +236,7 @@ func checkDisk(_ context.Context, c *config) (string, error) {
 		}
 		return "", err
 	}
-	free := st.Bavail * uint64(st.Bsize) //nolint:gosec // the block size is positive
+	free := st.Bavail * uint64(st.Bsize)
 	text := fmt.Sprintf("%s 剩余 %d MiB", dir, free>>20)
 	if free < minFree {
 		return "", fmt.Errorf("%s，不足 %d MiB", text, minFree>>20)

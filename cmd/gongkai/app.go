@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,7 +72,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		}
 		a.closers = append(a.closers, shared.Close)
 	}
-	a.cache = cache.New(cache.Options{Source: a.store, Now: p.now, Bytes: uint64(c.Cache.MiB) << 20, Shared: shared})
+	a.cache = cache.New(cache.Options{Source: a.store, Now: p.now, Bytes: uint64(c.Cache.MiB) << 20, Shared: shared, Log: a.log})
 	if err := a.cache.Refresh(ctx); err != nil {
 		return a, err
 	}
@@ -165,8 +166,8 @@ func (a *app) drain(l *listeners) {
 func (a *app) close() error {
 	a.background.Wait()
 	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		errs = append(errs, a.closers[i]())
+	for _, v := range slices.Backward(a.closers) {
+		errs = append(errs, v())
 	}
 	return errors.Join(errs...)
 }

@@ -84,11 +84,6 @@ var options = []option{
 // flagName spells a key as a flag: ops_listen is --ops-listen.
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
-// envName spells a key as a variable: log.level is GONGKAI_LOG__LEVEL.
-func envName(key string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "__"))
-}
-
 const (
 	envPrefix   = "GONGKAI_"
 	envTest     = "GONGKAI_TEST_" // of the test suite

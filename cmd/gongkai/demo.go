@@ -144,7 +144,7 @@ func (p *program) demoTokens(ctx context.Context, a *app) (map[string]string, er
 // tour does the main job once, as people would over HTTP, and tells what comes
 // back: a notice is entered, may not be published by its author, is checked by
 // a second person, and stands on the public list.
-func (p *program) tour(ctx context.Context, a *app, l *listeners) error {
+func (p *program) tour(ctx context.Context, a *app) error {
 	b, err := os.ReadFile(filepath.Join(a.config.Data, demoFile))
 	if err != nil {
 		return err

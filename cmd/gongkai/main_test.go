@@ -93,7 +93,7 @@ func start(t *testing.T, data string, args ...string) *process {
 	}
 	public, ops := freeAddr(t), freeAddr(t)
 	p := &process{t: t, url: "http://" + public, ops: "http://" + ops, data: data, out: &buffer{}, done: make(chan error, 1)}
-	p.cmd = exec.Command(path, append([]string{"serve", "--listen", public, "--ops-listen", ops, "--data", data}, args...)...) //nolint:noctx // stopped below
+	p.cmd = exec.Command(path, append([]string{"serve", "--listen", public, "--ops-listen", ops, "--data", data}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	p.cmd.Dir = t.TempDir()
 	if err := p.cmd.Start(); err != nil {
@@ -133,7 +133,7 @@ func (p *process) waitReady() {
 			p.t.Fatalf("gongkai ended: %v\n%s", err, p.out)
 		default:
 		}
-		res, err := http.Get(p.ops + "/readyz") //nolint:noctx // a test
+		res, err := http.Get(p.ops + "/readyz")
 		if err != nil {
 			return false
 		}

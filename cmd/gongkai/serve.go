@@ -68,7 +68,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 	a.start(ctx)
 	a.serve(l, func(err error) { cancel(err) })
 	if c.Demo {
-		if err := p.tour(ctx, a, l); err != nil {
+		if err := p.tour(ctx, a); err != nil {
 			cancel(fmt.Errorf("演示：%w", err))
 		}
 	} else {

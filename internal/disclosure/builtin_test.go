@@ -203,7 +203,7 @@ func TestPolicyContentHasItsTypes(t *testing.T) {
 			t.Errorf("“%s”: %v", want.phrase, err)
 			continue
 		}
-		for _, key := range strings.Fields(want.fields) {
+		for key := range strings.FieldsSeq(want.fields) {
 			if _, ok := fieldAt(typ, key); !ok {
 				t.Errorf("“%s”: %s has no field %s", want.phrase, want.code, key)
 			}

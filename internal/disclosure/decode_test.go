@@ -107,7 +107,7 @@ func TestDecodeSaysWhere(t *testing.T) {
 		{"type of a member", `{"source":{"name":5}}`, "“source.name”的类型不对：收到的是 number"},
 		{"type of the whole", `[{}]`, "正文应为 JSON 对象，收到的是 array"},
 		{"nothing", ``, "正文为空或不完整"},
-		{"unknown member", `{"source":{"nmae":5}}`, "不认识的字段“source.nmae”"},
+		{"unknown member", `{"source":{"publisher":5}}`, "不认识的字段“source.publisher”"},
 	}
 	for _, tt := range tests {
 		_, err := ParseDraft([]byte(tt.in))

@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -87,7 +88,7 @@ func unionFields(older, newer *NoticeType) []Field {
 	if older != newer {
 		for _, f := range older.Fields {
 			if _, ok := newer.Field(f.Key); !ok {
-				fields = append(fields[:len(fields):len(fields)], f)
+				fields = append(slices.Clip(fields), f)
 			}
 		}
 	}

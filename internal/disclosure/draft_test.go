@@ -73,16 +73,14 @@ var testReferences = References{
 	Notices: map[string]string{"n1": "n1", "10000012": "n1", "n2": "n2"},
 }
 
-func text(s string) *string { return &s }
-
 const tender = "construction.tender_notice"
 
 func TestContentOfDraft(t *testing.T) {
 	d := exampleDraft(t, tender)
-	d.Title, d.Summary, d.Region = " 盐东镇\n道路 改造 ", text(" 一\n二 "), text("320902")
-	d.Source = &DraftSource{Name: " 交易\t平台 ", URL: text("https://example.com/1"), FirstPublishedAt: text("2026-11-20")}
+	d.Title, d.Summary, d.Region = " 盐东镇\n道路 改造 ", new(" 一\n二 "), new("320902")
+	d.Source = &DraftSource{Name: " 交易\t平台 ", URL: new("https://example.com/1"), FirstPublishedAt: new("2026-11-20")}
 	d.Project = &Project{Code: " TH2026-001 ", Name: "道路\n改造"}
-	d.FormedAt, d.DecidedAt = text("2026-11-19"), text(" ")
+	d.FormedAt, d.DecidedAt = new("2026-11-19"), new(" ")
 	d.Items = []string{"A1-05", "A1-04", "A1-05"}
 	d.Attachments = []AttachmentRef{{ID: "f2"}, {ID: "f1"}, {ID: "f2"}}
 	d.Relations = []Relation{{Type: RelationFollows, ID: "10000012"}, {Type: RelationCorrects, ID: "n2"}}
@@ -141,35 +139,35 @@ var faultyDrafts = []struct {
 	{"200 characters of title", func(d *Draft) { d.Title = strings.Repeat("字", 200) }, "", ""},
 	{"201 characters of title", func(d *Draft) { d.Title = strings.Repeat("字", 201) }, CodeInvalid, "title text.too_long"},
 	{"control character in the title", func(d *Draft) { d.Title = "甲\x1b乙" }, CodeInvalid, "title text.control"},
-	{"300 characters of summary", func(d *Draft) { d.Summary = text(strings.Repeat("字", 300)) }, "", ""},
-	{"301 characters of summary", func(d *Draft) { d.Summary = text(strings.Repeat("字", 301)) }, CodeInvalid, "summary text.too_long"},
+	{"300 characters of summary", func(d *Draft) { d.Summary = new(strings.Repeat("字", 300)) }, "", ""},
+	{"301 characters of summary", func(d *Draft) { d.Summary = new(strings.Repeat("字", 301)) }, CodeInvalid, "summary text.too_long"},
 	{"no body", func(d *Draft) { d.Body = "" }, CodeInvalid, "body reference.unknown"},
 	{"unknown body", func(d *Draft) { d.Body = "nobody" }, CodeInvalid, "body reference.unknown"},
 	{"no source", func(d *Draft) { d.Source = nil }, CodeInvalid, "source field.required"},
 	{"source without a name", func(d *Draft) { d.Source.Name = " " }, CodeInvalid, "source.name field.required"},
-	{"source with a script for a URL", func(d *Draft) { d.Source.URL = text("javascript:alert(1)") }, CodeInvalid, "source.url url.invalid"},
-	{"URL of 2,001 bytes", func(d *Draft) { d.Source.URL = text("https://example.com/" + strings.Repeat("a", 1981)) },
+	{"source with a script for a URL", func(d *Draft) { d.Source.URL = new("javascript:alert(1)") }, CodeInvalid, "source.url url.invalid"},
+	{"URL of 2,001 bytes", func(d *Draft) { d.Source.URL = new("https://example.com/" + strings.Repeat("a", 1981)) },
 		CodeInvalid, "source.url url.invalid"},
-	{"first published some day", func(d *Draft) { d.Source.FirstPublishedAt = text("去年") }, CodeInvalid,
+	{"first published some day", func(d *Draft) { d.Source.FirstPublishedAt = new("去年") }, CodeInvalid,
 		"source.first_published_at datetime.invalid"},
-	{"first published on 29 February", func(d *Draft) { d.Source.FirstPublishedAt = text("2026-02-29") }, CodeInvalid,
+	{"first published on 29 February", func(d *Draft) { d.Source.FirstPublishedAt = new("2026-02-29") }, CodeInvalid,
 		"source.first_published_at datetime.invalid"},
-	{"first published at an instant", func(d *Draft) { d.Source.FirstPublishedAt = text("2026-11-23T09:30:00.5Z") }, "", ""},
+	{"first published at an instant", func(d *Draft) { d.Source.FirstPublishedAt = new("2026-11-23T09:30:00.5Z") }, "", ""},
 	{"script in the text", func(d *Draft) { d.BodyHTML = "<script>x</script>" }, CodeInvalid, "body_html html.active"},
 	{"handler in the text", func(d *Draft) { d.BodyHTML = "<p onclick=x>甲</p>" }, CodeInvalid, "body_html html.active"},
 	{"600,000 bytes of text", func(d *Draft) { d.BodyHTML = strings.Repeat("字", 200_000) }, "", ""},
 	{"600,003 bytes of text", func(d *Draft) { d.BodyHTML = strings.Repeat("字", 200_001) }, CodeInvalid, "body_html text.too_long"},
 	{"too long once it is escaped", func(d *Draft) { d.BodyHTML = strings.Repeat("&", 200_000) }, CodeInvalid, "body_html text.too_long"},
-	{"region of 12 digits", func(d *Draft) { d.Region = text("320902001001") }, "", ""},
-	{"region of 7 digits", func(d *Draft) { d.Region = text("3209020") }, CodeInvalid, "region region.invalid"},
-	{"region by name", func(d *Draft) { d.Region = text("亭湖区") }, CodeInvalid, "region region.invalid"},
+	{"region of 12 digits", func(d *Draft) { d.Region = new("320902001001") }, "", ""},
+	{"region of 7 digits", func(d *Draft) { d.Region = new("3209020") }, CodeInvalid, "region region.invalid"},
+	{"region by name", func(d *Draft) { d.Region = new("亭湖区") }, CodeInvalid, "region region.invalid"},
 	{"empty project", func(d *Draft) { d.Project = &Project{} }, "", ""},
 	{"project without a name", func(d *Draft) { d.Project = &Project{Code: "1"} }, CodeInvalid, "project.name field.required"},
 	{"project without a code", func(d *Draft) { d.Project = &Project{Name: "甲"} }, CodeInvalid, "project.code field.required"},
 	{"project code of 101 characters", func(d *Draft) { d.Project = &Project{strings.Repeat("1", 101), "甲"} }, CodeInvalid,
 		"project.code text.too_long"},
-	{"formed on no day", func(d *Draft) { d.FormedAt = text("2026-02-29") }, CodeInvalid, "formed_at date.invalid"},
-	{"decided at an instant", func(d *Draft) { d.DecidedAt = text("2026-11-23T00:00:00Z") }, CodeInvalid, "decided_at date.invalid"},
+	{"formed on no day", func(d *Draft) { d.FormedAt = new("2026-02-29") }, CodeInvalid, "formed_at date.invalid"},
+	{"decided at an instant", func(d *Draft) { d.DecidedAt = new("2026-11-23T00:00:00Z") }, CodeInvalid, "decided_at date.invalid"},
 	{"no item", func(d *Draft) { d.Items = []string{} }, "", ""},
 	{"unknown item", func(d *Draft) { d.Items = []string{"A1-04", "A9-99"} }, CodeInvalid, "items[1] reference.unknown"},
 	{"unknown file", func(d *Draft) { d.Attachments = []AttachmentRef{{"f1"}, {"f9"}} }, CodeInvalid, "attachments[1] attachment.unknown"},
@@ -264,9 +262,9 @@ func FuzzParseDraft(f *testing.F) {
 	c := sharedCatalog(f)
 	for _, code := range []string{tender, "housing.allocation_result", "land.transfer_notice", "procurement.correction"} {
 		d := exampleDraft(f, code)
-		d.FormedAt, d.Project, d.Items = text("2026-11-20"), &Project{Code: "TH2026-001", Name: "道路"}, []string{"A1-05", "A1-04"}
+		d.FormedAt, d.Project, d.Items = new("2026-11-20"), &Project{Code: "TH2026-001", Name: "道路"}, []string{"A1-05", "A1-04"}
 		d.Attachments, d.Relations = []AttachmentRef{{"f1"}}, []Relation{{RelationCorrects, "10000012"}}
-		d.Source.FirstPublishedAt, d.Changes = text("2026-11-20T09:30:00.5-08:00"), map[string]json.RawMessage{"title": json.RawMessage(`"<乙>"`)}
+		d.Source.FirstPublishedAt, d.Changes = new("2026-11-20T09:30:00.5-08:00"), map[string]json.RawMessage{"title": json.RawMessage(`"<乙>"`)}
 		seed, err := json.Marshal(d)
 		if err != nil {
 			f.Fatal(err)

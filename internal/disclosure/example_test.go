@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -62,7 +63,9 @@ func ExampleDraft_Content() {
 		return
 	}
 	_, err = draft.Content(catalog, References{})
-	for _, f := range err.(*Error).Fields {
+	refused := new(Error)
+	_ = errors.As(err, &refused)
+	for _, f := range refused.Fields {
 		fmt.Println(f.Field, f.Code)
 	}
 	// Output:
@@ -72,9 +75,9 @@ func ExampleDraft_Content() {
 
 // Nothing a sender misspelt is ignored.
 func ExampleDecodeStrict() {
-	_, err := ParseDraft([]byte(`{"title": "招标公告", "source": {"nmae": "交易平台"}}`))
+	_, err := ParseDraft([]byte(`{"title": "招标公告", "source": {"publisher": "交易平台"}}`))
 	fmt.Println(err)
-	// Output: request.unknown: 不认识的字段“source.nmae”; source.nmae: 不认识的字段“source.nmae” (request.unknown)
+	// Output: request.unknown: 不认识的字段“source.publisher”; source.publisher: 不认识的字段“source.publisher” (request.unknown)
 }
 
 // The code on a paper slip is safe to type on a telephone: a slip of the finger

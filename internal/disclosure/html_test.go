@@ -71,7 +71,7 @@ func TestActiveHTML(t *testing.T) {
 			t.Errorf("%s: ActiveHTML(%q) = %q, want %q", tt.name, tt.in, got, tt.want)
 		}
 	}
-	for _, name := range strings.Fields("script iframe frame object embed applet form input button meta base link svg math video audio") {
+	for name := range strings.FieldsSeq("script iframe frame object embed applet form input button meta base link svg math video audio") {
 		if got := ActiveHTML("<p>甲<" + name + "/>"); got != "<"+name+">" {
 			t.Errorf("ActiveHTML(<%s/>) = %q, want it named", name, got)
 		}

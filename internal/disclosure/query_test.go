@@ -13,8 +13,6 @@ import (
 	"gongkai/internal/workday"
 )
 
-func money(m Money) *Money { return &m }
-
 func TestCanonicalIsOneFormForOneMeaning(t *testing.T) {
 	tests := []struct {
 		name string
@@ -52,7 +50,7 @@ func TestCanonicalTellsQueriesApart(t *testing.T) {
 	queries := []NoticeQuery{
 		{}, {Sectors: []string{"land"}}, {Sectors: []string{"land", "housing"}}, {Types: []string{"land"}}, {Stage: "land"}, {Item: "land"},
 		{Body: "land"}, {Project: "land"}, {Region: "land"}, {Q: "land"}, {Q: "sector=land"}, {Q: "land&open=true"}, {Q: "！"}, {Since: d}, {Until: d},
-		{AmountMin: money(0)}, {AmountMin: money(1)}, {AmountMax: money(0)}, {Open: true}, {Sort: SortDeadline}, {Sort: SortRelevance},
+		{AmountMin: new(Money(0))}, {AmountMin: new(Money(1))}, {AmountMax: new(Money(0))}, {Open: true}, {Sort: SortDeadline}, {Sort: SortRelevance},
 		{Sectors: []string{"land,housing"}}, {Sectors: []string{"land&sector=housing"}}, {Q: "land", Open: true},
 	}
 	seen := map[string]int{}

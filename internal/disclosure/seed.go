@@ -25,19 +25,18 @@ func Builtin() ([]Definition, error) {
 	for _, file := range []struct {
 		kind DefinitionKind
 		glob string
-		key  string
 	}{
-		{KindSector, "data/sectors.json", "code"},
-		{KindBody, "data/bodies.json", "id"},
-		{KindItem, "data/catalog.json", "id"},
-		{KindNoticeType, "data/types/*.json", "code"},
+		{KindSector, "data/sectors.json"},
+		{KindBody, "data/bodies.json"},
+		{KindItem, "data/catalog.json"},
+		{KindNoticeType, "data/types/*.json"},
 	} {
 		names, err := fs.Glob(seed, file.glob)
 		if err != nil {
 			return nil, fmt.Errorf("disclosure: builtin: %w", err)
 		}
 		for _, name := range names {
-			read, err := readSeed(file.kind, name, file.key)
+			read, err := readSeed(file.kind, name)
 			if err != nil {
 				return nil, fmt.Errorf("disclosure: builtin %s: %w", path.Base(name), err)
 			}
@@ -47,7 +46,7 @@ func Builtin() ([]Definition, error) {
 	return defs, nil
 }
 
-func readSeed(kind DefinitionKind, name, key string) ([]Definition, error) {
+func readSeed(kind DefinitionKind, name string) ([]Definition, error) {
 	data, err := seed.ReadFile(name)
 	if err != nil {
 		return nil, err

@@ -284,7 +284,7 @@ func FuzzSearchTokens(f *testing.F) {
 	f.Add("二〇二六年Ⅲ期A区", "")
 	f.Fuzz(func(t *testing.T, title, body string) {
 		d := searchable(title, body)
-		for _, word := range strings.Fields(title) {
+		for word := range strings.FieldsSeq(title) {
 			if terms := ParseTerms(word); !terms.Never && !d.holds(terms, nil) {
 				t.Errorf("search for %q in a notice titled %q = false, want true: %+v", word, title, terms)
 			}

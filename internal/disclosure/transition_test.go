@@ -13,7 +13,6 @@ var (
 	editor   = Actor{Token: "t-editor", Name: "李录入", Role: RoleEditor}
 	reviewer = Actor{Token: "t-reviewer", Name: "王核验", Role: RoleReviewer}
 	admin    = Actor{Token: "t-admin", Name: "赵管理", Role: RoleAdmin}
-	auditor  = Actor{Token: "t-auditor", Name: "孙监督", Role: RoleAuditor}
 )
 
 var landType = &NoticeType{Code: "land.notice", Version: 1, Fields: []Field{

@@ -57,8 +57,6 @@ func quoted(s string) string {
 	return string(b)
 }
 
-func limit(v float64) *float64 { return &v }
-
 func TestAbsentValues(t *testing.T) {
 	for _, kind := range fieldKinds {
 		for _, in := range []string{``, `null`, ` null `, `""`} {
@@ -102,7 +100,7 @@ func TestTextValues(t *testing.T) {
 
 func TestNumberValues(t *testing.T) {
 	number, integer, percent := Field{Kind: FieldNumber}, Field{Kind: FieldInteger}, Field{Kind: FieldPercent}
-	bounded := Field{Kind: FieldInteger, Min: limit(-3), Max: limit(3)}
+	bounded := Field{Kind: FieldInteger, Min: new(float64(-3)), Max: new(float64(3))}
 	checkValues(t, []valueTest{
 		{"decimal keeps its digits", number, `1200.50`, `1200.50`, ""},
 		{"zero", number, `0`, `0`, ""},
@@ -125,14 +123,14 @@ func TestNumberValues(t *testing.T) {
 		{"percent", percent, `5.5`, `5.5`, ""},
 		{"100 %", percent, `100`, `100`, ""},
 		{"over 100 %", percent, `100.01`, "", "number.range"},
-		{"over 100 % where the type allows", Field{Kind: FieldPercent, Max: limit(200)}, `150`, `150`, ""},
+		{"over 100 % where the type allows", Field{Kind: FieldPercent, Max: new(float64(200))}, `150`, `150`, ""},
 		{"percent sign", percent, `"5%"`, "", "field.type"},
 	})
 }
 
 func TestMoneyValues(t *testing.T) {
 	money := Field{Kind: FieldMoney}
-	bounded := Field{Kind: FieldMoney, Min: limit(1), Max: limit(9.5)}
+	bounded := Field{Kind: FieldMoney, Min: new(float64(1)), Max: new(9.5)}
 	checkValues(t, []valueTest{
 		{"two decimals", money, `"1234567.00"`, `"1234567.00"`, ""},
 		{"completed", money, `"1234567.5"`, `"1234567.50"`, ""},

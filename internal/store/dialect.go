@@ -104,8 +104,7 @@ func fault(err error) error {
 	unavailable := func() error {
 		return wrap(disclosure.Errorf(disclosure.CodeUnavailable, "数据库暂时不可用，请稍后重试"))
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch lite.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
 			return wrap(disclosure.Errorf(disclosure.CodeStoreFull, "磁盘空间不足，没有保存"))
@@ -117,8 +116,7 @@ func fault(err error) error {
 		}
 		return err
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pg.Code == "53100": // disk_full
 			return wrap(disclosure.Errorf(disclosure.CodeStoreFull, "磁盘空间不足，没有保存"))
@@ -148,8 +146,7 @@ func constraint(err error) error {
 
 // isDuplicate reports whether the statement broke a unique key.
 func isDuplicate(err error) bool {
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 	}
 	var pg *pgconn.PgError

@@ -63,15 +63,6 @@ func (w *wire) disarm() (reached, committed bool) {
 	return w.reached, w.committed
 }
 
-// take returns the statements since the last take.
-func (w *wire) take() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := w.statements
-	w.statements = nil
-	return out
-}
-
 // pass lets a statement through, unless it is the one to fail.
 func (w *wire) pass(statement string, do func() error) error {
 	w.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (c *conditions) where() string { return strings.Join(c.text, "\n   AND ") }
 func (c *conditions) next(n int) string { return fmt.Sprintf("$%d", len(c.args)+n) }
 
 func (c *conditions) with(args ...any) []any {
-	return append(c.args[:len(c.args):len(c.args)], args...)
+	return append(slices.Clip(c.args), args...)
 }
 
 // Notices returns one page of public notices. now decides what is open.

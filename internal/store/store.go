@@ -31,6 +31,7 @@ import (
 // Store is an open database.
 type Store struct {
 	w, r    *sql.DB // SQLite: one writer, four query-only readers; PostgreSQL: one pool
+	head    *sql.DB // one connection for Head, which must not wait behind readers
 	d       *dialect
 	file    string // path of the SQLite file, "" for PostgreSQL
 	url     string
@@ -109,6 +110,10 @@ func (s *Store) openSQLite(o Options) error {
 	}
 	s.r.SetMaxOpenConns(4)
 	s.r.SetMaxIdleConns(4)
+	if s.head, err = o.connect("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
+		return fmt.Errorf("store: open %s: %w", s.file, err)
+	}
+	s.head.SetMaxOpenConns(1)
 	return nil
 }
 
@@ -136,6 +141,10 @@ func (s *Store) openPostgres(o Options) error {
 	s.w.SetMaxIdleConns(16)
 	s.w.SetConnMaxIdleTime(5 * time.Minute)
 	s.r = s.w
+	if s.head, err = o.connect("pgx", u.String()); err != nil {
+		return errors.New("store: the postgres:// URL cannot be read")
+	}
+	s.head.SetMaxOpenConns(1)
 	return nil
 }
 
@@ -144,6 +153,9 @@ func (s *Store) Close() error {
 	err := s.w.Close()
 	if s.r != nil && s.r != s.w {
 		err = errors.Join(err, s.r.Close())
+	}
+	if s.head != nil {
+		err = errors.Join(err, s.head.Close())
 	}
 	return err
 }
@@ -236,7 +248,7 @@ func (s *Store) Catalog() *disclosure.Catalog { return s.catalog.Load().Catalog 
 
 // Head returns the newest position of the change feed and the catalogue there.
 func (s *Store) Head(ctx context.Context) (disclosure.Reading, error) {
-	r, err := s.reading(ctx, s.r)
+	r, err := s.reading(ctx, s.head)
 	if err != nil {
 		return r, fmt.Errorf("store: head: %w", fault(err))
 	}

@@ -222,5 +222,8 @@ func Columns(t testing.TB, db *sql.DB, name string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return columns
 }
