@@ -73,7 +73,8 @@ func (s settings) serve(ctx context.Context) error {
 		{"cached detail, plain", []target{{name: "gongkai", url: g.url + detailPath}, {name: "bare fiber", url: b.url + "/detail.json"}, {name: "nginx", url: n.url + "/detail.json"}}},
 		{"cached list, gzip", []target{{name: "gongkai", url: g.url + listPath, headers: gz}, {name: "nginx gzip_static", url: n.url + "/list.json", headers: gz}}},
 		{"304", []target{{name: "gongkai", url: g.url + listPath, headers: []string{"If-None-Match: " + header.Get("ETag")}},
-			{name: "nginx", url: n.url + "/list.json", headers: []string{"If-None-Match: " + nginxHeader.Get("ETag")}}}},
+			{name: "nginx 304", url: n.url + "/list.json", headers: []string{"If-None-Match: " + nginxHeader.Get("ETag")}},
+			{name: "nginx gzip_static 200", url: n.url + "/list.json", headers: gz}}},
 	} {
 		if _, err := s.compare(ctx, part.title, part.targets); err != nil {
 			return err

@@ -161,6 +161,7 @@ func newNoticePublish(p *program) *cobra.Command {
 	return p.stepCommand("publish", "核验并发布；不能发布自己参与录入的公告", func(cmd *cobra.Command) {
 		ackFlags(cmd, &ok.Acknowledgement)
 		cmd.Flags().StringVar(&at, "at", "", "定时发布，如 2026-12-01T09:00:00+08:00")
+		addOptions(cmd, "publish.secrecy_review")
 		cmd.Flags().StringVar(&ok.Secrecy.Result, "secrecy-result", "", "保密审查的结果，如 不涉密")
 		cmd.Flags().StringVar(&ok.Secrecy.Reason, "secrecy-reason", "", "保密审查的理由")
 	}, func(ctx context.Context, s *session, r disclosure.Request, ref disclosure.NoticeRef) (disclosure.Outcome, error) {

@@ -77,7 +77,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 	if err := announceReady(inherited[fdReady]); err != nil {
 		a.log.Warn("the predecessor was not told", "error", err)
 	}
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+	if _, err := daemon.SdNotify(false, fmt.Sprintf("MAINPID=%d\n%s", os.Getpid(), daemon.SdNotifyReady)); err != nil {
 		a.log.Warn("systemd was not told", "error", err)
 	}
 	p.waitForEnd(ctx, a, l)

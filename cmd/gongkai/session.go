@@ -40,7 +40,7 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 }
 
 // storeFlags gives a command the settings that say where the data is.
-func storeFlags(cmd *cobra.Command) { addOptions(cmd, "data", "database", "publish.secrecy_review") }
+func storeFlags(cmd *cobra.Command) { addOptions(cmd, "data", "database") }
 
 // asFlag lets a command act as the holder of a token.
 func asFlag(cmd *cobra.Command) {

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -99,6 +100,16 @@ func (s *Store) openSQLite(o Options) error {
 	}
 	if o.ReadOnly {
 		write = base + "&mode=ro&_pragma=query_only(1)"
+	}
+	if !o.MustExist && !o.ReadOnly {
+		// SQLite would let the whole machine read it; its journals take its mode.
+		f, err := os.OpenFile(s.file, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return fmt.Errorf("store: open %s: %w", s.file, err)
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("store: open %s: %w", s.file, err)
+		}
 	}
 	var err error
 	if s.w, err = o.connect("sqlite", write); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +76,20 @@ func TestFeedIsGapFree(t *testing.T) {
 			t.Errorf("last_seq = %d of %d", page.LastSeq, len(page.Items))
 		}
 	})
+}
+
+// The file holds drafts and personal data; the machine's other users are none
+// of its readers.
+func TestDatabaseFileIsPrivate(t *testing.T) {
+	s, u := storetest.SQLite(t)
+	storetest.Publish(t, s, storetest.Content(t, s.Catalog(), "land.transfer_notice", "出让公告"), storetest.Start)
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(strings.TrimPrefix(u, "sqlite:") + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("mode of the file%s is %v", suffix, info.Mode().Perm())
+		}
+	}
 }
