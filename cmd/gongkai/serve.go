@@ -46,6 +46,10 @@ func (p *program) serve(cmd *cobra.Command) error {
 	}
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
+	// From here on, as whoever sees the server ready may ask it for an upgrade.
+	upgrade := make(chan os.Signal, 1)
+	signal.Notify(upgrade, syscall.SIGUSR2)
+	defer signal.Stop(upgrade)
 	inherited := p.inherited()
 	l, err := p.listen(ctx, c, inherited)
 	if err != nil {
@@ -80,7 +84,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 	if _, err := daemon.SdNotify(false, fmt.Sprintf("MAINPID=%d\n%s", os.Getpid(), daemon.SdNotifyReady)); err != nil {
 		a.log.Warn("systemd was not told", "error", err)
 	}
-	p.waitForEnd(ctx, a, l)
+	p.waitForEnd(ctx, a, l, upgrade)
 	a.drain(l)
 	cause := context.Cause(ctx)
 	cancel(nil)
@@ -95,10 +99,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 
 // waitForEnd returns when the server is to end: on a signal, or when a successor
 // has taken over.
-func (p *program) waitForEnd(ctx context.Context, a *app, l *listeners) {
-	upgrade := make(chan os.Signal, 1)
-	signal.Notify(upgrade, syscall.SIGUSR2)
-	defer signal.Stop(upgrade)
+func (p *program) waitForEnd(ctx context.Context, a *app, l *listeners, upgrade <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
