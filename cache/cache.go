@@ -17,6 +17,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync/atomic"
@@ -83,8 +84,7 @@ type entry struct {
 	refusal    error
 	generation int64
 	epoch      string
-	at         time.Time // when it was read
-	alias      bool      // a second key for the answer of another entry
+	alias      string // the key whose answer is meant; nothing else is set then
 }
 
 // Options makes a Cache.
@@ -114,8 +114,8 @@ func New(o Options) *Cache {
 
 // weigh estimates what an entry holds, its compressed bodies included.
 func weigh(key string, e *entry) uint32 {
-	w := 300 + len(key)
-	if e.answer != nil && !e.alias {
+	w := 300 + len(key) + len(e.alias)
+	if e.answer != nil {
 		w += len(e.answer.Body) * 3 / 2
 	}
 	return uint32(min(w, 1<<30))
@@ -171,7 +171,7 @@ func (c *Cache) pollOnce(ctx context.Context) error {
 	}
 	for {
 		old := c.state.Load()
-		if old != nil && old.Epoch == r.Epoch && (old.Position > r.Position || old.Position == r.Position && old.start.After(start)) {
+		if old != nil && (old.Epoch == r.Epoch && old.Position > r.Position || old.start.After(start) && (old.Epoch != r.Epoch || old.Position == r.Position)) {
 			return nil // a later poll has overtaken this one
 		}
 		if c.state.CompareAndSwap(old, &state{Reading: r, start: start}) {
@@ -236,6 +236,9 @@ func (c *Cache) Stats() disclosure.CacheStats {
 func (c *Cache) Peek(key string, now time.Time) *disclosure.Answer {
 	s := c.state.Load()
 	e, ok := c.entries.GetIfPresent(key)
+	if ok && e.alias != "" {
+		e, ok = c.entries.GetIfPresent(e.alias)
+	}
 	if !ok || e.answer == nil || s == nil || now.Sub(s.start) >= Lease || !e.current(s, now) {
 		return nil
 	}
@@ -248,45 +251,72 @@ func (e *entry) current(s *state, now time.Time) bool {
 		(e.answer == nil || e.answer.Until.IsZero() || now.Before(e.answer.Until))
 }
 
-// Alias lets Peek find the answer that Get gave for key under a second key, so
-// that a request seen before need not be parsed again.
+// Alias lets Peek find the answer under key by a second key, so that a request
+// seen before need not be parsed again. It keeps the name only: however many
+// names an answer has, evicting it frees it.
 func (c *Cache) Alias(alias, key string) {
-	if e, ok := c.entries.GetIfPresent(key); ok && e.answer != nil && alias != key {
-		second := *e
-		second.alias = true
-		c.entries.Set(alias, &second)
+	if e, ok := c.entries.GetIfPresent(alias); ok && e.alias == key || alias == key {
+		return
 	}
+	c.entries.Set(alias, &entry{alias: key})
 }
 
 // Get returns the answer under the key, filling it when there is none for the
 // present generation. age is 0, or how old the answer is that had to be served
 // because the database is out of reach; a private answer is never served so.
 //
+// An answer with age 0 was true less than Lease before Get returns, however
+// long the fill took.
+//
 // Errors are fill's, and CodeUnavailable.
 func (c *Cache) Get(ctx context.Context, key string, fill Fill) (a *disclosure.Answer, age time.Duration, err error) {
-	s := c.state.Load()
-	if !c.valid(s) {
-		if err := c.regain(ctx); err != nil {
-			return c.serveStale(key, s, err)
+	for range 2 {
+		s := c.state.Load()
+		if !c.valid(s) {
+			if err := c.regain(ctx); err != nil {
+				return c.serveStale(key, s, err)
+			}
+			if s = c.state.Load(); !c.valid(s) {
+				return c.serveStale(key, s, errOutOfReach)
+			}
 		}
-		s = c.state.Load()
+		if e, ok := c.entries.GetIfPresent(key); ok && e.current(s, c.now()) {
+			c.hits.Add(1)
+			return e.answer, 0, e.refusal
+		}
+		// The generation is part of the flight's name: a reader who has seen a
+		// write acknowledged must not join a read that began before it.
+		v, _, _ := c.flight.Do(strconv.FormatInt(s.Position, 36)+" "+key, func() (any, error) {
+			return c.load(context.WithoutCancel(ctx), key, s, fill), nil
+		})
+		f := v.(filled)
+		if errors.Is(f.err, &disclosure.Error{Code: disclosure.CodeUnavailable}) {
+			return c.serveStale(key, c.state.Load(), f.err)
+		}
+		if c.stillTrue(f) {
+			return f.answer, 0, f.err
+		}
 	}
-	if e, ok := c.entries.GetIfPresent(key); ok && e.current(s, c.now()) {
-		c.hits.Add(1)
-		return e.answer, 0, e.refusal
+	return c.serveStale(key, c.state.Load(), errBusy)
+}
+
+// filled is what came of one fill.
+type filled struct {
+	answer   *disclosure.Answer
+	err      error
+	position int64     // it was true at
+	epoch    string    // of the position
+	asOf     time.Time // and at this instant
+}
+
+// stillTrue reports whether what was filled may be handed out now: a slow fill
+// may have been overtaken by a change.
+func (c *Cache) stillTrue(f filled) bool {
+	if c.now().Sub(f.asOf) < Lease {
+		return true
 	}
-	// The generation is part of the flight's name: a reader who has seen a write
-	// acknowledged must not join a read that began before it.
-	v, err, _ := c.flight.Do(strconv.FormatInt(s.Position, 36)+key, func() (any, error) {
-		return c.load(context.WithoutCancel(ctx), key, s, fill)
-	})
-	if errors.Is(err, &disclosure.Error{Code: disclosure.CodeUnavailable}) {
-		return c.serveStale(key, c.state.Load(), err)
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	return v.(*disclosure.Answer), 0, nil
+	s := c.state.Load()
+	return c.valid(s) && s.Epoch == f.epoch && s.Position <= f.position
 }
 
 // regain renews a lost lease by a poll, unless one has failed just now: while
@@ -298,7 +328,10 @@ func (c *Cache) regain(ctx context.Context) error {
 	return c.poll(ctx)
 }
 
-var errOutOfReach = disclosure.Errorf(disclosure.CodeUnavailable, "数据库暂时不可用，请稍后重试")
+var (
+	errOutOfReach = disclosure.Errorf(disclosure.CodeUnavailable, "数据库暂时不可用，请稍后重试")
+	errBusy       = disclosure.Errorf(disclosure.CodeUnavailable, "系统繁忙，请稍后重试")
+)
 
 // serveStale falls back on an answer of the generation last known: whatever is
 // known to have changed since is not served.
@@ -318,38 +351,46 @@ func (c *Cache) serveStale(key string, s *state, cause error) (*disclosure.Answe
 }
 
 // load fills one key: from the shared layer, else from the store.
-func (c *Cache) load(ctx context.Context, key string, s *state, fill Fill) (*disclosure.Answer, error) {
+func (c *Cache) load(ctx context.Context, key string, s *state, fill Fill) filled {
+	out := filled{position: s.Position, epoch: s.Epoch, asOf: s.start}
 	if c.shared != nil {
 		if a := c.shared.get(ctx, s.Epoch, s.Position, key); a != nil && (a.Until.IsZero() || c.now().Before(a.Until)) {
 			c.sharedHits.Add(1)
 			c.keep(key, s, &entry{answer: a})
-			return a, nil
+			out.answer = a
+			return out
 		}
 	}
-	if err := c.acquire(ctx); err != nil {
-		return nil, err
+	if out.err = c.acquire(ctx); out.err != nil {
+		return out
 	}
 	defer func() { <-c.slots }()
 	ctx, cancel := context.WithTimeout(ctx, fillTimeout)
 	defer cancel()
 	c.fills.Add(1)
+	out.asOf = c.now()
 	a, err := fill(ctx)
-	if refusal := new(disclosure.Error); errors.As(err, &refusal) && remembered[refusal.Code] {
-		c.keep(key, s, &entry{refusal: err})
-		return nil, err
-	}
 	if err != nil {
-		return nil, err
-	}
-	if a.Position == s.Position {
-		c.keep(key, s, &entry{answer: a})
-		if c.shared != nil && !a.Private {
-			c.shared.put(ctx, s.Epoch, key, a)
+		out.err = err
+		if refusal := new(disclosure.Error); errors.As(err, &refusal) && remembered[refusal.Code] {
+			c.keep(key, s, &entry{refusal: err})
 		}
-	} else if a.Position > s.Position {
-		c.wake() // the read saw a newer generation than the last poll
+		return out
 	}
-	return a, nil
+	if a.Position < s.Position {
+		out.err = fmt.Errorf("%w: a read at position %d is older than the poll at %d", errOutOfReach, a.Position, s.Position)
+		return out
+	}
+	out.answer, out.position = a, a.Position
+	if a.Position > s.Position {
+		c.wake() // the read saw a newer generation than the last poll
+		return out
+	}
+	c.keep(key, s, &entry{answer: a})
+	if c.shared != nil && !a.Private {
+		c.shared.put(ctx, s.Epoch, key, a)
+	}
+	return out
 }
 
 // remembered lists the refusals that hold for as long as nothing is published.
@@ -363,7 +404,7 @@ func (c *Cache) keep(key string, s *state, e *entry) {
 	if now := c.state.Load(); now.Position != s.Position || now.Epoch != s.Epoch {
 		return
 	}
-	e.generation, e.epoch, e.at = s.Position, s.Epoch, c.now()
+	e.generation, e.epoch = s.Position, s.Epoch
 	c.entries.Set(key, e)
 }
 
@@ -383,5 +424,5 @@ func (c *Cache) acquire(ctx context.Context) error {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return disclosure.Errorf(disclosure.CodeUnavailable, "系统繁忙，请稍后重试")
+	return errBusy
 }

@@ -103,13 +103,14 @@ type sharedHead struct {
 	ETag        string    `json:"etag"`
 	Until       time.Time `json:"until,omitzero"`
 	Position    int64     `json:"position"`
+	Bytes       int       `json:"bytes"` // of the body
 }
 
 func encodeAnswer(a *disclosure.Answer) ([]byte, error) {
 	if a.Private {
 		return nil, errors.New("cache: a private answer may not leave the process")
 	}
-	head, err := json.Marshal(sharedHead{a.Type, a.Disposition, a.ETag, a.Until, a.Position})
+	head, err := json.Marshal(sharedHead{a.Type, a.Disposition, a.ETag, a.Until, a.Position, len(a.Body)})
 	if err != nil {
 		return nil, fmt.Errorf("cache: encode: %w", err)
 	}
@@ -126,6 +127,9 @@ func decodeAnswer(raw []byte) (*disclosure.Answer, error) {
 	var head sharedHead
 	if err := json.Unmarshal(raw[4:n], &head); err != nil {
 		return nil, fmt.Errorf("cache: decode: %w", err)
+	}
+	if head.Bytes != len(raw)-n || head.Type == "" || head.ETag == "" {
+		return nil, errors.New("cache: decode: not what was encoded")
 	}
 	return &disclosure.Answer{Type: head.Type, Disposition: head.Disposition, ETag: head.ETag, Until: head.Until,
 		Position: head.Position, Body: bytes.Clone(raw[n:])}, nil
