@@ -26,7 +26,6 @@ type truth struct {
 
 type written struct {
 	rev  int
-	seq  int64
 	at   time.Time // committed
 	gone bool      // withdrawn
 }
@@ -42,11 +41,13 @@ func newTruth() *truth {
 }
 
 // write commits a new revision of a key, or its withdrawal.
-func (d *truth) write(key string, gone bool) {
+func (d *truth) write(key string, gone bool) (rev int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seq++
-	d.revs[key] = append(d.revs[key], written{rev: len(d.revs[key]) + 1, seq: d.seq, at: time.Now(), gone: gone})
+	rev = len(d.revs[key]) + 1
+	d.revs[key] = append(d.revs[key], written{rev: rev, at: time.Now(), gone: gone})
+	return rev
 }
 
 // snapshot is the newest revision of a key and the position of the feed.
@@ -182,12 +183,12 @@ type plant struct {
 
 // outcome is the worst that a simulation saw.
 type outcome struct {
-	stale    time.Duration // longest time an answer was handed out after it stopped being true
-	unread   int           // answers older than a write acknowledged by the same process
-	private  int           // private answers served stale
-	understt int           // stale answers that claim to be younger than they are
-	served   int
-	aged     int
+	stale       time.Duration // longest time an answer was handed out after it stopped being true
+	unread      int           // answers older than a write acknowledged by the same process
+	private     int           // private answers served stale
+	understated int           // stale answers that claim to be younger than they are
+	served      int
+	aged        int
 }
 
 // simulate runs three instances for a while over lines that fail at random, with
@@ -217,11 +218,14 @@ func simulate(seed uint64, length time.Duration, p plant) (o outcome) {
 			}
 		})
 		acked := &acknowledged{revs: map[string]int{}}
-		running.Go(func() { writeAtRandom(ctx, seed+uint64(100+i), d, c, acked, p) })
-		for r := range 4 {
+		for r := range 5 {
 			running.Go(func() {
 				reader := &modelReader{line: l, cache: c, acked: acked, p: p, random: rand.New(rand.NewPCG(seed, uint64(10+i*10+r)))}
-				reader.read(ctx)
+				if r == 0 {
+					reader.write(ctx)
+				} else {
+					reader.read(ctx)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				o.add(reader.outcome)
@@ -243,7 +247,7 @@ func (o *outcome) add(more outcome) {
 	o.stale = max(o.stale, more.stale)
 	o.unread += more.unread
 	o.private += more.private
-	o.understt += more.understt
+	o.understated += more.understated
 	o.served += more.served
 	o.aged += more.aged
 }
@@ -260,26 +264,10 @@ func (a *acknowledged) of(key string) int {
 	return a.revs[key]
 }
 
-// writeAtRandom publishes and withdraws as handlers do: commit, refresh the own
-// cache, acknowledge. The writer's own way to the database always works, or
-// there would be no write.
-func writeAtRandom(ctx context.Context, seed uint64, d *truth, c *cache.Cache, acked *acknowledged, p plant) {
-	random := rand.New(rand.NewPCG(seed, 1))
-	for {
-		wait(ctx, time.Duration(random.IntN(4000))*time.Millisecond)
-		if ctx.Err() != nil {
-			return
-		}
-		key := modelKeys[random.IntN(len(modelKeys))]
-		d.write(key, random.IntN(3) == 0)
-		w, _ := d.snapshot(key)
-		if !p.noRefresh && c.Refresh(ctx) != nil {
-			continue // acknowledged with a warning: readers see it within the lease
-		}
-		acked.mu.Lock()
-		acked.revs[key] = max(acked.revs[key], w.rev)
-		acked.mu.Unlock()
-	}
+func (a *acknowledged) note(key string, rev int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.revs[key] = max(a.revs[key], rev)
 }
 
 // modelReader reads keys and judges what it is given.
@@ -295,18 +283,40 @@ type modelReader struct {
 func (r *modelReader) read(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait(ctx, time.Duration(r.random.IntN(40))*time.Millisecond)
-		key := modelKeys[r.random.IntN(len(modelKeys))]
-		known := r.acked.of(key)
-		a, age, err := r.cache.Get(context.Background(), key, r.fill(key, r.p.lag))
-		refused := new(disclosure.Error)
-		switch {
-		case err == nil:
-			rev, _ := strconv.Atoi(string(a.Body))
-			r.judge(key, rev, known, age, a.Private)
-		case errors.As(err, &refused) && refused.Code == disclosure.CodeWithdrawn:
-			rev, _ := strconv.Atoi(refused.Fields[0].Field)
-			r.judge(key, rev, known, 0, false)
+		r.once(modelKeys[r.random.IntN(len(modelKeys))])
+	}
+}
+
+func (r *modelReader) once(key string) {
+	known := r.acked.of(key)
+	a, age, err := r.cache.Get(context.Background(), key, r.fill(key, r.p.lag))
+	refused := new(disclosure.Error)
+	switch {
+	case err == nil:
+		rev, _ := strconv.Atoi(string(a.Body))
+		r.judge(key, rev, known, age, a.Private)
+	case errors.As(err, &refused) && refused.Code == disclosure.CodeWithdrawn:
+		rev, _ := strconv.Atoi(refused.Fields[0].Field)
+		r.judge(key, rev, known, 0, false)
+	}
+}
+
+// write publishes and withdraws as handlers do: commit, refresh the own cache,
+// acknowledge; then it reads what it wrote. Its own way to the database always
+// works, or there would be no write.
+func (r *modelReader) write(ctx context.Context) {
+	for {
+		wait(ctx, time.Duration(r.random.IntN(2500))*time.Millisecond)
+		if ctx.Err() != nil {
+			return
 		}
+		key := modelKeys[r.random.IntN(len(modelKeys))]
+		rev := r.truth.write(key, r.random.IntN(3) == 0)
+		if !r.p.noRefresh && r.cache.Refresh(ctx) != nil {
+			continue // acknowledged with a warning: readers see it within the lease
+		}
+		r.acked.note(key, rev)
+		r.once(key)
 	}
 }
 
@@ -323,7 +333,7 @@ func (r *modelReader) judge(key string, rev, known int, age time.Duration, priva
 			r.private++
 		}
 		if replaced && time.Since(at) > age+time.Second {
-			r.understt++
+			r.understated++
 		}
 		return
 	}
@@ -341,8 +351,8 @@ func (o outcome) fault() string {
 		return fmt.Sprintf("%d answers were older than a write acknowledged before", o.unread)
 	case o.private > 0:
 		return fmt.Sprintf("%d private answers were served stale", o.private)
-	case o.understt > 0:
-		return fmt.Sprintf("%d stale answers claimed to be younger than they were", o.understt)
+	case o.understated > 0:
+		return fmt.Sprintf("%d stale answers claimed to be younger than they were", o.understated)
 	}
 	return ""
 }
