@@ -412,6 +412,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	const limit, size = 4 << 20, 20_000
 	c, _ := follow(t, cache.Options{Bytes: limit})
 	var live atomic.Int64
+	alias := func(i, n int) string { return fmt.Sprintf("/api/v1/notices?q=%d&x=%d", i, n) }
 	for i := range 4_000 {
 		key := fmt.Sprintf("notices?q=%d", i)
 		get(t, c, key, func(context.Context) (*disclosure.Answer, error) {
@@ -421,7 +422,10 @@ func TestMemoryIsBounded(t *testing.T) {
 			return a, nil
 		})
 		for n := range 3 {
-			c.Alias(fmt.Sprintf("/api/v1/notices?q=%d&x=%d", i, n), key)
+			c.Alias(alias(i, n), key)
+		}
+		for back := range 40 { // they are found by these names, and only by them
+			c.Peek(alias(i-back*50, back%3), time.Now())
 		}
 		if i%500 == 0 {
 			_, _, _ = c.Get(t.Context(), fmt.Sprintf("no/%d", i), func(context.Context) (*disclosure.Answer, error) {
