@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -36,12 +37,14 @@ type Shared struct {
 }
 
 // NewShared connects to a redis:// URL; it does not wait for the server. format
-// names the encoding of the answers: instances of two formats share nothing.
-func NewShared(url, format string) (*Shared, error) {
+// names the encoding of the answers: instances of two formats share nothing. log
+// is told when the server is given up and when it answers again.
+func NewShared(url, format string, log *slog.Logger) (*Shared, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New("cache: the redis:// URL cannot be read") // never echo it: it may hold a password
 	}
+	redis.SetLogger(silence{})
 	client := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
 		ContextTimeoutEnabled: true,
@@ -52,9 +55,24 @@ func NewShared(url, format string) (*Shared, error) {
 		Name: "redis", Timeout: time.Second,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
 		IsSuccessful: func(err error) bool { return err == nil || errors.Is(err, redis.Nil) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			switch {
+			case from == gobreaker.StateClosed && to == gobreaker.StateOpen:
+				log.Warn("Redis is out of reach; answers come from the database")
+			case to == gobreaker.StateClosed:
+				log.Info("Redis answers again")
+			}
+		},
 	})
 	return &Shared{client: client, breaker: breaker, format: format}, nil
 }
+
+// silence drops go-redis's own lines, one for each refused connection and not in
+// the log's form: the breaker reports the outage.
+type silence struct{}
+
+// Printf implements go-redis's logger.
+func (silence) Printf(context.Context, string, ...any) {}
 
 // Close closes the connections.
 func (s *Shared) Close() error { return s.client.Close() }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -209,7 +210,7 @@ func checkRedis(ctx context.Context, c *config) (string, error) {
 	if c.Redis == "" {
 		return "没有配置，不用", nil
 	}
-	shared, err := cache.NewShared(c.Redis, format())
+	shared, err := cache.NewShared(c.Redis, format(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

@@ -67,7 +67,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	a.closers = append(a.closers, a.store.Close)
 	var shared *cache.Shared
 	if c.Redis != "" {
-		if shared, err = cache.NewShared(c.Redis, format()); err != nil {
+		if shared, err = cache.NewShared(c.Redis, format(), a.log); err != nil {
 			return a, err
 		}
 		a.closers = append(a.closers, shared.Close)

@@ -1,0 +1,7 @@
+package cache
+
+// EncodeAnswer and DecodeAnswer are the form of answers in Redis.
+var (
+	EncodeAnswer = encodeAnswer
+	DecodeAnswer = decodeAnswer
+)
