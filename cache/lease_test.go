@@ -145,6 +145,8 @@ func (l *line) Head(ctx context.Context) (disclosure.Reading, error) {
 		err = l.pass(ctx)
 	}
 	if l.memory != nil { // planted: a cut off instance believes what it saw last
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if err != nil && l.memory.Epoch != "" {
 			return *l.memory, nil
 		}
