@@ -18,12 +18,15 @@ type Tokens interface {
 
 const keyActor = "gongkai.actor"
 
+// writers are the roles that enter notices and files.
+var writers = []disclosure.Role{disclosure.RoleEditor, disclosure.RoleReviewer, disclosure.RoleAdmin}
+
 // authenticate lets holders of a token with one of the roles pass. Failures
 // count against the client's rate limit, so tokens cannot be guessed at speed.
 func (s *Server) authenticate(roles ...disclosure.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderCacheControl, "no-store")
-		actor, err := s.actor(c)
+		actor, err := s.actor(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 		if err != nil {
 			if errors.Is(err, &disclosure.Error{Code: disclosure.CodeBadToken}) && !s.count(c.Context()) {
 				return nil // answered 429
@@ -38,8 +41,8 @@ func (s *Server) authenticate(roles ...disclosure.Role) fiber.Handler {
 	}
 }
 
-func (s *Server) actor(c *fiber.Ctx) (disclosure.Actor, error) {
-	header := c.Get(fiber.HeaderAuthorization)
+// actor looks up whom an Authorization header names.
+func (s *Server) actor(ctx context.Context, header string) (disclosure.Actor, error) {
 	scheme, secret, _ := strings.Cut(header, " ")
 	secret = strings.TrimSpace(secret)
 	if header == "" {
@@ -48,7 +51,7 @@ func (s *Server) actor(c *fiber.Ctx) (disclosure.Actor, error) {
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" || len(secret) > 200 {
 		return disclosure.Actor{}, disclosure.Errorf(disclosure.CodeBadToken, "Authorization 请求头应为 Bearer 加令牌")
 	}
-	t, err := s.Tokens.Token(c.UserContext(), disclosure.TokenHash(secret))
+	t, err := s.Tokens.Token(ctx, disclosure.TokenHash(secret))
 	if err != nil {
 		return disclosure.Actor{}, err
 	}

@@ -2,8 +2,16 @@ package handlers
 
 import (
 	"errors"
+	"io"
 	"net"
+	"sync/atomic"
 	"time"
+)
+
+// What is left of a refused body is read, and dropped, for so long.
+const (
+	lingerTime  = 5 * time.Second
+	lingerBytes = 256 << 20
 )
 
 // deadlineSlack is how much earlier than asked a connection's deadline may
@@ -40,6 +48,22 @@ func (l lazyListener) Close() error {
 type lazyConn struct {
 	net.Conn
 	read, write deadline
+	unread      atomic.Bool // the client is still sending what was refused
+}
+
+// Close ends the connection. To a client that is still sending, closing at once
+// would be a reset, and the answer that says why would be lost with it.
+func (c *lazyConn) Close() error {
+	if c.unread.Swap(false) {
+		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite()
+		}
+		stop := time.AfterFunc(lingerTime, func() { _ = c.Conn.SetReadDeadline(time.Unix(1, 0)) })
+		_ = c.Conn.SetReadDeadline(time.Time{})
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) // however it ends, the connection does
+		stop.Stop()
+	}
+	return c.Conn.Close()
 }
 
 // deadline is what was asked for and what the connection has been told.

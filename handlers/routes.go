@@ -39,7 +39,7 @@ func (s *Server) routeStaff(app *fiber.App) {
 		admin, auditor   = disclosure.RoleAdmin, disclosure.RoleAuditor
 	)
 	read := s.authenticate(editor, reviewer, admin, auditor)
-	write := s.authenticate(editor, reviewer, admin)
+	write := s.authenticate(writers...)
 	check := s.authenticate(reviewer, admin)
 	manage := s.authenticate(admin)
 

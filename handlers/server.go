@@ -169,7 +169,7 @@ func (s *Server) newEdge(routes func(*fiber.App)) *edge {
 	e.server = &fasthttp.Server{
 		Handler:                      func(ctx *fasthttp.RequestCtx) { s.serve(e, ctx) },
 		ErrorHandler:                 s.unreadable,
-		HeaderReceived:               limits,
+		HeaderReceived:               s.limits,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
@@ -197,15 +197,35 @@ const (
 )
 
 // limits allows large bodies and slow transfers where files are sent, by
-// somebody who at least shows a token, and nowhere else.
-func limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+// somebody whose token permits it, and nowhere else: what a stranger sends is
+// refused by its length, unread.
+func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	switch {
-	case h.IsPost() && strings.HasPrefix(string(h.RequestURI()), uploadPath) && len(h.Peek(fiber.HeaderAuthorization)) > 0:
+	case isUpload(h):
+		ctx, cancel := context.WithTimeout(context.Background(), handleTimeout) //nolint:forbidigo // a request begins here
+		defer cancel()
+		if s.mayUpload(ctx, h) != nil {
+			return fasthttp.RequestConfig{MaxRequestBodySize: 1}
+		}
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxUploadBytes, ReadTimeout: transferTimeout}
 	case h.IsGet() && strings.HasPrefix(string(h.RequestURI()), downloadPath):
 		return fasthttp.RequestConfig{WriteTimeout: transferTimeout}
 	}
 	return fasthttp.RequestConfig{}
+}
+
+func isUpload(h *fasthttp.RequestHeader) bool {
+	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+	return h.IsPost() && path == uploadPath
+}
+
+// mayUpload checks the token of an upload by its header alone.
+func (s *Server) mayUpload(ctx context.Context, h *fasthttp.RequestHeader) error {
+	actor, err := s.actor(ctx, string(h.Peek(fiber.HeaderAuthorization)))
+	if err != nil {
+		return err
+	}
+	return actor.Require(writers...)
 }
 
 // unreadable answers requests that could not be read at all.
@@ -214,6 +234,12 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	tooLarge := new(fasthttp.ErrSmallBuffer)
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		if refusal := s.refusedUpload(ctx); refusal != nil {
+			if !errors.Is(refusal, &disclosure.Error{Code: disclosure.CodeBadToken}) || s.count(ctx) {
+				s.fail(ctx, refusal)
+			}
+			break
+		}
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传附件为 20 MB）"))
 	case errors.As(err, &tooLarge):
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求头超过 8 KB"))
@@ -222,6 +248,19 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeParam, "请求无法读取"))
 	}
 	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*lazyConn); ok && ctx.Response.StatusCode() != fasthttp.StatusBadRequest {
+		c.unread.Store(true) // it is sending, and not only slow or confused
+	}
+}
+
+// refusedUpload returns why limits let nothing of an upload through, or nil.
+func (s *Server) refusedUpload(ctx *fasthttp.RequestCtx) error {
+	if !isUpload(&ctx.Request.Header) {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(context.Background(), handleTimeout) //nolint:forbidigo // a request ends here
+	defer cancel()
+	return s.mayUpload(bounded, &ctx.Request.Header)
 }
 
 // serve is every request's way: a fast one for what the cache holds, and the

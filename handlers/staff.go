@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -280,7 +279,7 @@ type SecrecyBody struct {
 
 // PublishBody approves publication.
 type PublishBody struct {
-	PublishAt     *time.Time   `json:"publish_at" validate:"optional" extensions:"x-nullable"`
+	PublishAt     *string      `json:"publish_at" validate:"optional" format:"date-time" extensions:"x-nullable"`
 	Acknowledge   []string     `json:"acknowledge" validate:"optional"`
 	Reason        string       `json:"reason" validate:"optional"`
 	SecrecyReview *SecrecyBody `json:"secrecy_review" validate:"optional"`
@@ -300,7 +299,11 @@ func (s *Server) publishNotice(c *fiber.Ctx) error {
 	return s.step(c, &b, func(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef) (disclosure.Outcome, error) {
 		ok := disclosure.Approval{Acknowledgement: disclosure.Acknowledgement{Acknowledge: b.Acknowledge, Reason: b.Reason}}
 		if b.PublishAt != nil {
-			ok.PublishAt = *b.PublishAt
+			at, err := disclosure.ParseInstant(*b.PublishAt)
+			if err != nil {
+				return disclosure.Outcome{}, disclosure.Errorf(disclosure.CodeInvalid, "定时发布的时间请写成 2026-11-23T09:30:00+08:00").On("publish_at")
+			}
+			ok.PublishAt = at
 		}
 		if b.SecrecyReview != nil {
 			ok.Secrecy = disclosure.Secrecy{Result: b.SecrecyReview.Result, Reason: b.SecrecyReview.Reason}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,9 +15,10 @@ import (
 
 // DecodeStrict reads one JSON value into v and refuses what a lenient reader
 // would swallow: broken UTF-8 and NUL characters (CodeText), text after the
-// value and values of the wrong type (CodeJSON, field named), and members v has
-// no field for (CodeUnknown, every one named). Members held in maps or
-// json.RawMessage are left to their own parser.
+// value, values of the wrong type and members that stand twice, of which a
+// reader would drop one (CodeJSON, field named), and members v has no field for
+// (CodeUnknown, every one named). Members held in maps or json.RawMessage are
+// otherwise left to their own parser.
 func DecodeStrict(data []byte, v any) error {
 	if err := CheckText(data); err != nil {
 		return err
@@ -24,13 +26,17 @@ func DecodeStrict(data []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := dec.Decode(v); err != nil {
-		return jsonError(err)
+		return jsonError(data, v, err)
 	}
 	end := dec.InputOffset()
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Errorf(CodeJSON, "第 %d 个字节之后还有多余的内容", end)
 	}
 	var faults []FieldError
+	findRepeated(json.NewDecoder(bytes.NewReader(data)), "", &faults)
+	if err := invalid(CodeJSON, faults); err != nil {
+		return err
+	}
 	findUnknown(data, reflect.TypeOf(v), "", &faults)
 	slices.SortFunc(faults, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
 	return invalid(CodeUnknown, faults)
@@ -62,7 +68,7 @@ func hasEscapedNUL(data []byte) bool {
 	return false
 }
 
-func jsonError(err error) error {
+func jsonError(data []byte, v any, err error) error {
 	var typeErr *json.UnmarshalTypeError
 	var syntaxErr *json.SyntaxError
 	switch {
@@ -75,7 +81,68 @@ func jsonError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Errorf(CodeJSON, "正文为空或不完整")
 	}
-	return Errorf(CodeJSON, "正文无法读取：日期请写成 2026-11-23，或写 null")
+	// A type of ours refused its text; encoding/json does not say where.
+	at := findRefused(data, reflect.TypeOf(v), "")
+	return Errorf(CodeJSON, "“%s”无法读取：日期请写成 2026-11-23，或写 null", at).On(at)
+}
+
+// findRefused returns the path of the first member that its type's own decoder
+// refuses, or "".
+func findRefused(data []byte, t reflect.Type, path string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var at string
+	switch {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()):
+		if json.Unmarshal(data, reflect.New(t).Interface()) != nil {
+			return path
+		}
+	case t.Kind() == reflect.Slice:
+		var elems []json.RawMessage
+		_ = json.Unmarshal(data, &elems) // no list has no elements
+		for i, e := range elems {
+			if at = findRefused(e, t.Elem(), path+"["+strconv.Itoa(i)+"]"); at != "" {
+				return at
+			}
+		}
+	case t.Kind() == reflect.Struct:
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(data, &members) // likewise
+		fields := jsonFields(t)
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if ft, ok := fields[name]; ok && at == "" {
+				at = findRefused(members[name], ft, strings.TrimPrefix(path+"."+name, "."))
+			}
+		}
+	}
+	return at
+}
+
+// findRepeated walks one value and reports members that stand twice in their
+// object, each once.
+func findRepeated(dec *json.Decoder, path string, faults *[]FieldError) {
+	start, err := dec.Token()
+	if err != nil {
+		return // the value has been read before, so this does not happen
+	}
+	seen := map[string]int{}
+	for i := 0; start == json.Delim('{') || start == json.Delim('['); i++ {
+		if !dec.More() {
+			_, _ = dec.Token() // the bracket that closes it
+			return
+		}
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if start == json.Delim('{') {
+			token, _ := dec.Token()
+			name, _ := token.(string)
+			at = strings.TrimPrefix(path+"."+name, ".")
+			if seen[name]++; seen[name] == 2 {
+				*faults = append(*faults, FieldError{Field: at, Code: "field.repeated", Message: "“" + at + "”出现了不止一次"})
+			}
+		}
+		findRepeated(dec, at, faults)
+	}
 }
 
 // findUnknown walks data along the struct type t and reports members without a

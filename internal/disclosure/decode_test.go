@@ -64,6 +64,37 @@ func TestDecodeNamesTheMemberOfWrongType(t *testing.T) {
 	})
 }
 
+// Of two members of one name a reader would silently drop one.
+func TestDecodeRefusesRepeatedMembers(t *testing.T) {
+	checkDecode(t, []decodeTest{
+		{"at the top", `{"title":"甲","body":"x","title":"乙"}`, CodeJSON, "title field.repeated"},
+		{"with the same value", `{"title":"甲","title":"甲"}`, CodeJSON, "title field.repeated"},
+		{"written in another way", `{"title":"甲","\u0074itle":"甲"}`, CodeJSON, "title field.repeated"},
+		{"three times is told once", `{"title":"甲","title":"甲","title":"甲"}`, CodeJSON, "title field.repeated"},
+		{"in an object", `{"source":{"name":"甲","name":"乙"}}`, CodeJSON, "source.name field.repeated"},
+		{"in an array", `{"relations":[{"id":"1"},{"id":"1","id":"2"}]}`, CodeJSON, "relations[1].id field.repeated"},
+		{"a field of the type", `{"fields":{"a":1,"b":2,"a":3}}`, CodeJSON, "fields.a field.repeated"},
+		{"in a table", `{"fields":{"rows":[{"a":[{}],"a":{}}]}}`, CodeJSON, "fields.rows[0].a field.repeated"},
+		{"in what is corrected", `{"changes":{"title":"甲","title":"乙"}}`, CodeJSON, "changes.title field.repeated"},
+		{"every one", `{"title":"甲","title":"乙","source":{"name":"甲","name":"乙"}}`, CodeJSON, "title field.repeated; source.name field.repeated"},
+		{"of two objects", `{"source":{"name":"甲"},"project":{"name":"甲","code":"1"}}`, "", ""},
+	})
+}
+
+// What a type of ours cannot read is named too, though encoding/json does not.
+func TestDecodeNamesWhatATypeRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, in, field string }{
+		{"a date", `{"code":"land","name":"土地","valid_from":"tomorrow"}`, "valid_from"},
+		{"a number for a date", `{"code":"land","name":"土地","valid_to":5}`, "valid_to"},
+		{"a day that is none", `{"code":"land","name":"土地","valid_to":"2026-02-30"}`, "valid_to"},
+	} {
+		_, err := ParseDefinition(KindSector, []byte(tt.in))
+		if got := faultsOf(err); got != tt.field+" request.json" {
+			t.Errorf("%s: ParseDefinition(%s) faults = %q, want %s", tt.name, tt.in, got, tt.field)
+		}
+	}
+}
+
 func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
 	checkDecode(t, []decodeTest{
 		{"empty body", ``, CodeJSON, ""},

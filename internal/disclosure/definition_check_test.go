@@ -56,7 +56,7 @@ func TestSectorDefinition(t *testing.T) {
 			CodeDefinition, "valid_to date.order"},
 		{"one day", `"valid_from":null,"valid_to":null`, `"valid_from":"2026-11-23","valid_to":"2026-11-23"`, "", ""},
 		{"an end only", `"valid_to":null`, `"valid_to":"2026-11-23"`, "", ""},
-		{"no such day", `"valid_to":null`, `"valid_to":"2026-02-29"`, CodeJSON, ""},
+		{"no such day", `"valid_to":null`, `"valid_to":"2026-02-29"`, CodeJSON, "valid_to request.json"},
 		{"unknown member", `"sort"`, `"order"`, CodeUnknown, "order request.unknown"},
 		{"wrong type", `80`, `"80"`, CodeJSON, "sort request.json"},
 	})

@@ -51,10 +51,14 @@ func (r *AttachmentRef) UnmarshalJSON(b []byte) error {
 	if json.Unmarshal(b, &r.ID) == nil {
 		return nil
 	}
-	var o struct{ ID string }
-	err := json.Unmarshal(b, &o)
-	r.ID = o.ID
-	return err
+	var o map[string]json.RawMessage // a struct would take {"ID"} too
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	if o["id"] == nil {
+		return nil // names no file, and is refused as such with its place
+	}
+	return json.Unmarshal(o["id"], &r.ID)
 }
 
 // ParseDraft reads a draft's JSON strictly; see DecodeStrict for the errors.

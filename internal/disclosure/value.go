@@ -226,16 +226,14 @@ func (f Field) bounds() (low, high float64) {
 func plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func (f Field) parsePeriod(raw json.RawMessage, path string) (any, []FieldError) {
-	var p struct{ From, To *workday.Date }
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if dec.Decode(&p) != nil || p.From == nil || p.To == nil || p.From.IsZero() || p.To.IsZero() {
+	var p map[string]workday.Date // a struct would take {"FROM"} too
+	if json.Unmarshal(raw, &p) != nil || len(p) != 2 || p["from"].IsZero() || p["to"].IsZero() {
 		return nil, f.fault(path, "period.invalid", "“%s”请写成 {\"from\":\"2026-11-23\",\"to\":\"2026-11-30\"}", f.Label)
 	}
-	if p.To.Compare(*p.From) < 0 {
+	if p["to"].Compare(p["from"]) < 0 {
 		return nil, f.fault(path, "period.order", "“%s”的结束日期早于开始日期", f.Label)
 	}
-	return map[string]any{"from": p.From.String(), "to": p.To.String()}, nil
+	return map[string]any{"from": p["from"].String(), "to": p["to"].String()}, nil
 }
 
 func (f Field) parseTable(raw json.RawMessage, path string) (any, []FieldError) {

@@ -187,6 +187,8 @@ func TestPeriodValues(t *testing.T) {
 	checkValues(t, []valueTest{
 		{"a week", period, `{"to":"2026-11-30","from":"2026-11-23"}`, `{"from":"2026-11-23","to":"2026-11-30"}`, ""},
 		{"one day", period, `{"from":"2026-11-23","to":"2026-11-23"}`, `{"from":"2026-11-23","to":"2026-11-23"}`, ""},
+		{"capitals", period, `{"FROM":"2026-11-23","to":"2026-11-30"}`, "", "period.invalid"},
+		{"a third member", period, `{"from":"2026-11-23","to":"2026-11-30","FROM":"2026-11-24"}`, "", "period.invalid"},
 		{"reversed", period, `{"from":"2026-11-30","to":"2026-11-23"}`, "", "period.order"},
 		{"no end", period, `{"from":"2026-11-23"}`, "", "period.invalid"},
 		{"null end", period, `{"from":"2026-11-23","to":null}`, "", "period.invalid"},
