@@ -23,7 +23,7 @@ build: ## Build the one binary, static, into bin/.
 
 .PHONY: test
 test: ## Run all tests with the race detector, on real databases.
-	scripts/with-services env GONGKAI_TEST_ALL=1 go test -race -timeout 12m ./...
+	scripts/with-services scripts/test
 
 .PHONY: cover
 cover: ## Say how much the tests cover.
@@ -41,6 +41,10 @@ vuln: ## Look for known vulnerabilities in the binary; VULNDB names an offline d
 .PHONY: bench
 bench: ## Measure against rivals (architecture and figures: docs/performance.md).
 	scripts/bench
+
+.PHONY: prove
+prove: ## Break what the program stands on and measure (ten minutes; LONG=1 for all).
+	scripts/prove
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each (30s).

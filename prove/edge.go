@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// bombs sends what has blown up other servers. Each must be refused at once and
+// cost no memory to speak of.
+func bombs(ctx context.Context, l *lab) (outcome, error) {
+	_, n, o, err := l.alone(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	before, err := n.memory()
+	if err != nil {
+		return outcome{}, err
+	}
+	packed := inflated(512 << 20)
+	drafts := "/api/v1/staff/notices"
+	cases := []struct {
+		name, path string
+		header     map[string]string
+		body       []byte
+		want       int
+	}{
+		{"gzip", drafts, map[string]string{"Content-Encoding": "gzip"}, packed, 415},
+		{"gzip twice", drafts, map[string]string{"Content-Encoding": "gzip, gzip"}, packed, 415},
+		{"brotli", drafts, map[string]string{"Content-Encoding": "br"}, packed, 415},
+		{"deflate", drafts, map[string]string{"Content-Encoding": "deflate"}, packed, 415},
+		{"nested", drafts, nil, []byte(strings.Repeat("[", 500_000)), 400},
+		{"nested members", drafts, nil, []byte(strings.Repeat(`{"fields":`, 90_000)), 400},
+		{"10 MB", drafts, nil, bytes.Repeat([]byte(" "), 10<<20), 413},
+		{"upload of 30 MB", "/api/v1/staff/attachments", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, bytes.Repeat([]byte("x"), 30<<20), 413},
+		{"header", drafts, map[string]string{"X-Filler": strings.Repeat("x", 64<<10)}, []byte("{}"), 431},
+	}
+	slowest, wrong := time.Duration(0), ""
+	for _, c := range cases {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url+c.path, bytes.NewReader(c.body))
+		if err != nil {
+			return outcome{}, err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+o.editor)
+		for k, v := range c.header {
+			req.Header.Set(k, v)
+		}
+		start := time.Now()
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}).Do(req)
+		took := time.Since(start)
+		status := 0 // the server may close before it was sent everything
+		if err == nil {
+			status = res.StatusCode
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+		slowest = max(slowest, took)
+		if status != c.want && (status != 0 || c.want != 413) {
+			wrong += fmt.Sprintf(" %s: %d, want %d;", c.name, status, c.want)
+		}
+	}
+	after, err := n.memory()
+	if err != nil {
+		return outcome{}, err
+	}
+	grown := (after - before) >> 20
+	return outcome{figure: fmt.Sprintf("%d bombs, slowest answer %d ms, memory +%d MiB%s", len(cases), slowest.Milliseconds(), grown, wrong),
+		mark: "≤ 1000 ms, ≤ +64 MiB, all refused", passed: wrong == "" && grown <= 64 && slowest <= time.Second}, nil
+}
+
+// inflated is a gzip stream of n zero bytes.
+func inflated(n int64) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.CopyN(w, zeros{}, n) // memory does not fail
+	_ = w.Close()
+	return b.Bytes()
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// slowloris opens connections that send a header byte by byte while good people
+// read.
+func slowloris(ctx context.Context, l *lab) (outcome, error) {
+	_, n, o, err := l.alone(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	made, err := o.publishTender(ctx, n)
+	if err != nil {
+		return outcome{}, err
+	}
+	good := func(d time.Duration) tally {
+		var t tally
+		load{rate: 200, see: t.see, next: func() (*node, string) { return n, "/api/v1/notices/" + made.code }}.forAWhile(ctx, d)
+		return t
+	}
+	base := good(3 * time.Second)
+	before, err := n.memory()
+	if err != nil {
+		return outcome{}, err
+	}
+	bad, stop := context.WithCancel(ctx)
+	defer stop()
+	var dripping sync.WaitGroup
+	connections := l.form.pick(200, 1000, 2000)
+	for range connections {
+		dripping.Go(func() { drip(bad, strings.TrimPrefix(n.url, "http://")) })
+	}
+	t := good(time.Duration(l.form.pick(3, 20, 60)) * time.Second)
+	stop()
+	dripping.Wait()
+	wait(ctx, 10*time.Second)
+	after, err := n.memory()
+	if err != nil {
+		return outcome{}, err
+	}
+	p, q := base.times.at(0.99), t.times.at(0.99)
+	return outcome{figure: fmt.Sprintf("%d drip; good readers: %s, p99 %.1f → %.1f ms; memory %+d MiB after", connections, &t,
+		p.Seconds()*1000, q.Seconds()*1000, (after-before)>>20),
+		mark:   "0 failed; p99 ≤ 2 × or ≤ 20 ms; ≤ +32 MiB",
+		passed: t.failed+t.refused == 0 && q <= max(2*p, 20*time.Millisecond) && (after-before)>>20 <= 32}, nil
+}
+
+// drip keeps sending one request that never ends, again when it is cut off.
+func drip(ctx context.Context, addr string) {
+	for ctx.Err() == nil {
+		conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+		if err != nil {
+			wait(ctx, 100*time.Millisecond)
+			continue
+		}
+		_, err = io.WriteString(conn, "GET /api/v1/notices HTTP/1.1\r\nHost: a\r\nX: ")
+		for err == nil && ctx.Err() == nil {
+			wait(ctx, 500*time.Millisecond)
+			_, err = io.WriteString(conn, "x")
+		}
+		_ = conn.Close()
+	}
+}
+
+// spoofed pretends to be many people from one address, and one person behind
+// many forged ones.
+func spoofed(ctx context.Context, l *lab) (outcome, error) {
+	const burst, asked = 20, 60
+	limits := []string{"--limits.rate", "1", "--limits.burst", fmt.Sprint(burst)}
+	_, direct, _, err := l.alone(ctx, limits...)
+	if err != nil {
+		return outcome{}, err
+	}
+	_, behind, _, err := l.alone(ctx, append(limits, "--limits.trusted-proxies", "127.0.0.1/32")...)
+	if err != nil {
+		return outcome{}, err
+	}
+	client := &http.Client{Timeout: 10 * time.Second}
+	count := func(n *node, forwarded func(i int) string) int {
+		ok := 0
+		for i := range asked {
+			a := load{header: func() http.Header { return http.Header{"X-Forwarded-For": {forwarded(i)}} }}.get(client, n, "/api/v1/feed")
+			if a.status != http.StatusTooManyRequests {
+				ok++
+			}
+		}
+		return ok
+	}
+	near := func(n, want int) bool { return n >= want-1 && n <= want+2 } // the burst, and what a second or two adds
+	lies := count(direct, func(i int) string { return fmt.Sprintf("10.9.8.%d", i) })
+	prefixed := count(behind, func(i int) string { return fmt.Sprintf("198.51.100.%d, 203.0.113.7", i) })
+	neighbours := count(behind, func(i int) string { return fmt.Sprintf("2001:db8:1:2::%x", i+1) })
+	others := count(behind, func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i+16) })
+	return outcome{figure: fmt.Sprintf("of %d requests passed: forged without a proxy %d, forged prefix %d, one IPv6 /64 %d, %d networks %d",
+		asked, lies, prefixed, neighbours, asked, others),
+		mark: fmt.Sprintf("%d, %d, %d, %d", burst, burst, burst, asked),
+		// Hiring has used some of the first bucket.
+		passed: lies <= burst+2 && near(prefixed, burst) && near(neighbours, burst) && others == asked}, nil
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// promises are what the program has acknowledged: the status of each notice's
+// public page, by code.
+type promises struct {
+	mu   sync.Mutex
+	page map[string]int
+}
+
+func (p *promises) set(code string, status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if status == 0 {
+		delete(p.page, code) // either is right
+		return
+	}
+	p.page[code] = status
+}
+
+// broken counts the promises that an instance does not keep.
+func (p *promises) broken(n *node) (count int, first string) {
+	client := &http.Client{Timeout: 10 * time.Second}
+	for code, want := range p.page {
+		if a := (load{}).get(client, n, "/api/v1/notices/"+code); a.status != want {
+			if count++; first == "" {
+				first = fmt.Sprintf("%s answers %d, want %d", code, a.status, want)
+			}
+		}
+	}
+	return count, first
+}
+
+// work publishes, and withdraws every second notice, until the program dies.
+func (p *promises) work(ctx context.Context, o *office, n *node) {
+	for i := 0; ctx.Err() == nil; i++ {
+		made, err := o.publishTender(ctx, n)
+		if err != nil {
+			return
+		}
+		p.set(made.code, http.StatusOK)
+		if i%2 == 0 {
+			continue
+		}
+		p.set(made.code, 0)
+		if o.withdraw(ctx, n, made.id, i%4 == 1) != nil {
+			return
+		}
+		p.set(made.code, http.StatusGone)
+	}
+}
+
+// killed ends the program without warning, again and again, while staff work.
+// What was acknowledged must be there, and the audit chain whole.
+func killed(ctx context.Context, l *lab) (outcome, error) {
+	dir, n, o, err := l.alone(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	p := &promises{page: map[string]int{}}
+	kills := l.form.pick(4, 40, 200)
+	for range kills {
+		working, stop := context.WithCancel(ctx)
+		var staff sync.WaitGroup
+		for range 4 {
+			staff.Go(func() { p.work(working, o, n) })
+		}
+		wait(ctx, time.Duration(150+l.rand.IntN(400))*time.Millisecond)
+		n.kill()
+		stop()
+		staff.Wait()
+		if err := n.begin(ctx); err != nil {
+			return outcome{}, err
+		}
+		if err := n.waitReady(ctx); err != nil {
+			return outcome{}, err
+		}
+	}
+	broken, first := p.broken(n)
+	if _, err := l.cli(ctx, "audit", "verify", "--data", dir); err != nil {
+		return outcome{}, err
+	}
+	return outcome{figure: fmt.Sprintf("%d kills, %d acknowledged, %d not kept %s; audit chain whole", kills, len(p.page), broken, first),
+		mark: "0 not kept", passed: broken == 0 && len(p.page) > kills}, nil
+}
+
+// alone is one instance on SQLite, with staff.
+func (l *lab) alone(ctx context.Context, args ...string) (dir string, n *node, o *office, err error) {
+	if dir, err = l.folder(); err != nil {
+		return "", nil, nil, err
+	}
+	if n, err = l.start(ctx, append([]string{"--data", dir}, args...)...); err != nil {
+		return "", nil, nil, err
+	}
+	o, err = l.hire(ctx, n, "--data", dir)
+	return dir, n, o, err
+}
+
+var pidInLog = regexp.MustCompile(`"msg":"serving".*"pid":(\d+)`)
+
+// upgraded replaces the program under load, several times.
+func upgraded(ctx context.Context, l *lab) (outcome, error) {
+	_, n, o, err := l.alone(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	var codes []string
+	for range 20 {
+		made, err := o.publishTender(ctx, n)
+		if err != nil {
+			return outcome{}, err
+		}
+		codes = append(codes, made.code)
+	}
+	var kept, fresh tally
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	var reading sync.WaitGroup
+	turn := 0
+	next := func() (*node, string) { turn++; return n, "/api/v1/notices/" + codes[turn%len(codes)] }
+	reading.Go(func() { load{rate: 200, see: kept.see, next: next}.run(background) })
+	reading.Go(func() {
+		load{rate: 200, reconnect: true, see: fresh.see, next: func() (*node, string) { return n, "/api/v1/notices" }}.run(background)
+	})
+	times := l.form.pick(1, 5, 20)
+	for i := range times {
+		pid := n.pid()
+		if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
+			return outcome{}, err
+		}
+		for deadline := time.Now().Add(time.Minute); n.pid() == pid || syscall.Kill(pid, 0) == nil; wait(ctx, 20*time.Millisecond) {
+			if time.Now().After(deadline) || ctx.Err() != nil {
+				return outcome{figure: fmt.Sprintf("upgrade %d did not end: %s", i+1, n.log), mark: "ends"}, nil
+			}
+		}
+	}
+	stop()
+	reading.Wait()
+	_ = syscall.Kill(n.pid(), syscall.SIGKILL)
+	failed := kept.failed + kept.refused + fresh.failed + fresh.refused
+	return outcome{figure: fmt.Sprintf("%d upgrades; kept alive: %s; reconnecting: %s", times, &kept, &fresh),
+		mark: "0 failed", passed: failed == 0 && kept.ok > 50}, nil
+}
+
+// pid is the process that serves now, an upgrade's successor included.
+func (n *node) pid() int {
+	all := pidInLog.FindAllSubmatch(n.log.bytes(), -1)
+	if len(all) == 0 {
+		return n.cmd.Process.Pid
+	}
+	pid, _ := strconv.Atoi(string(all[len(all)-1][1]))
+	return pid
+}
+
+// backedUp copies the database while staff write, restores the copy and serves
+// from it.
+func backedUp(ctx context.Context, l *lab) (outcome, error) {
+	dir, n, o, err := l.alone(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	p := &promises{page: map[string]int{}}
+	for range l.form.pick(20, 200, 2000) {
+		made, err := o.publishTender(ctx, n)
+		if err != nil {
+			return outcome{}, err
+		}
+		p.set(made.code, http.StatusOK)
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	var stall times
+	var staff sync.WaitGroup
+	staff.Go(func() {
+		for working.Err() == nil {
+			start := time.Now()
+			if o.call(ctx, n, "POST", "/api/v1/staff/notices", o.editor, o.draft(tender, "写入中的草稿"), http.StatusCreated, nil) == nil {
+				stall = append(stall, time.Since(start))
+			}
+			wait(working, 5*time.Millisecond)
+		}
+	})
+	file := filepath.Join(l.dir, fmt.Sprintf("backup%d.db", l.count))
+	for range l.form.pick(1, 5, 20) {
+		_ = os.Remove(file)
+		_ = os.Remove(file + ".sha256")
+		if _, err := l.cli(ctx, "backup", "create", file, "--data", dir); err != nil {
+			return outcome{}, err
+		}
+	}
+	stop()
+	staff.Wait()
+	start := time.Now()
+	if _, err := l.cli(ctx, "backup", "verify", file); err != nil {
+		return outcome{}, err
+	}
+	again := dir + "-restored"
+	if _, err := l.cli(ctx, "backup", "restore", file, "--data", again); err != nil {
+		return outcome{}, err
+	}
+	took := time.Since(start)
+	second, err := l.start(ctx, "--data", again)
+	if err != nil {
+		return outcome{}, err
+	}
+	broken, first := p.broken(second)
+	return outcome{figure: fmt.Sprintf("longest write beside it %d ms of %d; verify and restore %d ms; %d of %d missing %s",
+		stall.at(1).Milliseconds(), len(stall), took.Milliseconds(), broken, len(p.page), first),
+		mark: "0 missing; stall ≤ 500 ms", passed: broken == 0 && stall.at(1) <= 500*time.Millisecond && len(stall) > 2}, nil
+}
