@@ -55,6 +55,15 @@ func (p *params) err() error {
 	return &disclosure.Error{Code: code, Detail: fmt.Sprintf("参数“%s”：%s", p.faults[0].Field, p.faults[0].Message), Fields: p.faults}
 }
 
+// region returns a region code; "" when absent.
+func (p *params) region(name string) string {
+	v := p.text(name, 12)
+	if v != "" && !disclosure.IsRegion(v) {
+		p.fault(name, "region.invalid", disclosure.RegionMessage)
+	}
+	return v
+}
+
 // text returns a parameter that may stand once, trimmed; "" when absent.
 func (p *params) text(name string, maxLen int) string {
 	v := p.values[name]
@@ -199,7 +208,7 @@ func (p *params) noticeQuery(c *disclosure.Catalog) disclosure.NoticeQuery {
 		Stage:   p.stage("stage"),
 		Item:    p.oneOf("item", "公开事项", func(s string) bool { _, err := c.Item(s); return err == nil }),
 		Body:    p.oneOf("body", "公开主体", func(s string) bool { _, err := c.Body(s); return err == nil }),
-		Project: p.text("project", 100), Region: p.text("region", 12), Q: p.text("q", 100),
+		Project: p.text("project", 100), Region: p.region("region"), Q: p.text("q", 100),
 		Since: p.date("since"), Until: p.date("until"),
 		AmountMin: p.money("amount_min"), AmountMax: p.money("amount_max"),
 		Open: p.boolean("open"), Limit: p.limit(disclosure.DefaultLimit), Sort: disclosure.Sort(p.text("sort", 20)),

@@ -76,6 +76,13 @@ type References struct {
 
 var regionForm = regexp.MustCompile(`^[0-9]{6}([0-9]{3}){0,2}$`)
 
+// RegionMessage says what a region code 行政区划代码 (GB/T 2260, GB/T 10114) is.
+const RegionMessage = "行政区划代码应为 6、9 或 12 位数字"
+
+// IsRegion reports whether s has the form of a region code: 6 digits for a
+// district, 9 for a town, 12 for a village.
+func IsRegion(s string) bool { return regionForm.MatchString(s) }
+
 // The limits of a notice.
 const (
 	maxTitle     = 200     // characters
@@ -111,7 +118,7 @@ func (d Draft) ContentAs(c *Catalog, t *NoticeType, refs References) (Content, e
 	l.length("title", out.Title, 1, maxTitle, "标题")
 	l.length("summary", out.Summary, 0, maxSummary, "摘要")
 	l.known(c.bodies[d.Body] != nil, "body", d.Body)
-	l.add(out.Region == "" || regionForm.MatchString(out.Region), "region", "region.invalid", "行政区划代码应为 6、9 或 12 位数字")
+	l.add(out.Region == "" || IsRegion(out.Region), "region", "region.invalid", RegionMessage)
 	out.Source = l.source(d.Source)
 	out.BodyHTML = l.html(d.BodyHTML)
 	out.Project = l.project(d.Project)
