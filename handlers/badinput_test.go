@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -58,15 +59,9 @@ const staffNotices = "/api/v1/staff/notices"
 
 // change returns the draft with one member, or one field of it, replaced.
 func change(draft object, member string, v any) object {
-	out := object{}
-	for key, old := range draft {
-		out[key] = old
-	}
+	out := maps.Clone(draft)
 	if field, ok := strings.CutPrefix(member, "fields."); ok {
-		fields := object{}
-		for key, old := range draft["fields"].(object) {
-			fields[key] = old
-		}
+		fields := maps.Clone(draft["fields"].(object))
 		fields[field], member, v = v, "fields", fields
 	}
 	out[member] = v
