@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/base32"
 	"encoding/binary"
@@ -86,7 +87,9 @@ func clientIP(ctx *fasthttp.RequestCtx, trusted []netip.Prefix) netip.Addr {
 	if len(trusted) == 0 || !anyContains(trusted, remote) {
 		return remote
 	}
-	hops := strings.Split(string(ctx.Request.Header.Peek(fiber.HeaderXForwardedFor)), ",")
+	// Some proxies add a line of their own below the client's.
+	lines := ctx.Request.Header.PeekAll(fiber.HeaderXForwardedFor)
+	hops := strings.Split(string(bytes.Join(lines, []byte{','})), ",")
 	for _, hop := range slices.Backward(hops) {
 		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
@@ -159,13 +162,30 @@ func (l limitStore) CompareAndSwapWithTTL(_ context.Context, key string, old, va
 	return ok && n.CompareAndSwap(old, value), nil
 }
 
-// admit lets a request pass, or answers 429. Requests with a token of staff or
-// of the telephone engine are not limited; a token that proves wrong is.
+const staffPath = "/api/v1/staff/"
+
+// admit lets a request pass, or answers 429. Staff and the telephone engine are
+// not limited; their token is looked up only where the limit would strike, and
+// on staff routes authenticate counts those that prove wrong.
 func (s *Server) admit(ctx *fasthttp.RequestCtx, head *requestHead) bool {
-	if s.limiter == nil || len(head.authorization) > 0 {
+	if s.limiter == nil || len(head.authorization) > 0 && bytes.HasPrefix(ctx.RequestURI(), []byte(staffPath)) {
 		return true
 	}
-	return s.count(ctx)
+	wait := s.charge(ctx)
+	if wait == 0 || len(head.authorization) > 0 && s.exempt(string(head.authorization)) {
+		return true
+	}
+	s.refuse(ctx, wait)
+	return false
+}
+
+// exempt reports whether an Authorization header holds a token of staff or of
+// the telephone engine.
+func (s *Server) exempt(authorization string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), handleTimeout) //nolint:forbidigo // a request begins here
+	defer cancel()
+	_, err := s.actor(ctx, authorization)
+	return err == nil
 }
 
 // count charges the client with one request and answers 429 when it is one too
@@ -174,12 +194,24 @@ func (s *Server) count(ctx *fasthttp.RequestCtx) bool {
 	if s.limiter == nil {
 		return true
 	}
+	wait := s.charge(ctx)
+	if wait > 0 {
+		s.refuse(ctx, wait)
+	}
+	return wait == 0
+}
+
+// charge returns 0, or for how long the client has to wait.
+func (s *Server) charge(ctx *fasthttp.RequestCtx) time.Duration {
 	limited, result, err := s.limiter.RateLimitCtx(ctx, limitKey(clientIP(ctx, s.Trusted)), 1)
 	if err != nil || !limited { // an error means that many requests raced for one counter
-		return true
+		return 0
 	}
-	seconds := int((result.RetryAfter + time.Second - 1) / time.Second)
-	ctx.Response.Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(seconds, 1)))
-	s.fail(ctx, disclosure.Errorf(disclosure.CodeRateLimited, "请求过于频繁，请在 %d 秒后重试", max(seconds, 1)))
-	return false
+	return max(result.RetryAfter, 1)
+}
+
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, wait time.Duration) {
+	seconds := int((wait + time.Second - 1) / time.Second)
+	ctx.Response.Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
+	s.fail(ctx, disclosure.Errorf(disclosure.CodeRateLimited, "请求过于频繁，请在 %d 秒后重试", seconds))
 }
