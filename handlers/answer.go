@@ -148,28 +148,54 @@ func matches(header []byte, etag string) bool {
 	return false
 }
 
-// negotiate picks br, gzip or nothing from an Accept-Encoding header.
+// negotiate picks br, gzip or nothing from an Accept-Encoding header, by the
+// weights it gives (RFC 9110 12.5.3); of equals br, which is smaller.
 func negotiate(header []byte) string {
 	if len(header) == 0 {
 		return ""
 	}
-	best := ""
-	for part := range strings.SplitSeq(string(header), ",") {
-		name, weight, weighted := strings.Cut(strings.TrimSpace(part), ";")
+	const unsaid = -1
+	br, gzip, identity, rest := float64(unsaid), float64(unsaid), float64(unsaid), 0.0
+	for part := range bytes.SplitSeq(header, []byte{','}) {
+		name, weight, weighted := bytes.Cut(bytes.TrimSpace(part), []byte{';'})
+		q := 1.0
 		if weighted {
-			q, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
-			if v, err := strconv.ParseFloat(q, 64); !ok || err != nil || v <= 0 {
-				continue
-			}
+			q = weightOf(weight)
 		}
-		switch strings.TrimSpace(name) {
-		case "br":
-			return "br"
-		case "gzip", "*":
-			best = "gzip"
+		switch name = bytes.TrimSpace(name); {
+		case bytes.EqualFold(name, []byte("br")):
+			br = q
+		case bytes.EqualFold(name, []byte("gzip")):
+			gzip = q
+		case bytes.EqualFold(name, []byte("identity")):
+			identity = q
+		case len(name) == 1 && name[0] == '*':
+			rest = q
 		}
 	}
-	return best
+	if br == unsaid {
+		br = rest
+	}
+	if gzip == unsaid {
+		gzip = rest
+	}
+	switch {
+	case br > 0 && br >= gzip && br >= identity:
+		return "br"
+	case gzip > 0 && gzip >= identity:
+		return "gzip"
+	}
+	return ""
+}
+
+// weightOf reads "q=0.5"; what is no weight refuses the coding.
+func weightOf(text []byte) float64 {
+	digits, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte("q="))
+	q, err := strconv.ParseFloat(string(digits), 64)
+	if !ok || err != nil || q < 0 || q > 1 {
+		return 0
+	}
+	return q
 }
 
 func brotliBytes(b []byte) []byte {

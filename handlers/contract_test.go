@@ -64,7 +64,7 @@ func operation(doc *openapi3.T, method, path string) (template string, op *opena
 // a body, 304 has none, and a preflight belongs to no operation.
 func describe(t *testing.T, req *http.Request, r reply) {
 	t.Helper()
-	if r.status == http.StatusNotModified || req != nil && req.Method == http.MethodOptions {
+	if r.status == http.StatusNotModified || req != nil && req.Method == http.MethodOptions && r.status < 400 {
 		if len(r.body) > 0 {
 			t.Errorf("%s = %d with a body", requestLine(req), r.status)
 		}

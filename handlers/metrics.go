@@ -9,10 +9,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Labels of requests that reach no route.
+// Labels of requests that reach no route, and of methods that nobody routes.
 const (
 	routeLimited = "limited"
 	routeNone    = "none"
+	methodOther  = "other"
 )
 
 // keyRoute is where the router leaves the template of the route it took.
@@ -91,7 +92,7 @@ func methodLabel(ctx *fasthttp.RequestCtx) string {
 	case string(h.Method()) == "PATCH":
 		return "PATCH"
 	}
-	return "other"
+	return methodOther
 }
 
 // Describe implements prometheus.Collector.

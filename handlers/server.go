@@ -292,6 +292,10 @@ func (s *Server) serveRouted(e *edge, ctx *fasthttp.RequestCtx, head *requestHea
 			s.fail(ctx, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
+	if methodLabel(ctx) == methodOther { // fiber would answer in plain text
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeMethod, "这个地址不支持该请求方法"))
+		return
+	}
 	if len(head.contentEncoding) > 0 {
 		// fiber would inflate the body without a bound: 522 KB were measured to become 3 GB.
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeEncoding, "不接受压缩过的请求正文"))
