@@ -22,6 +22,7 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeNoRoute:     http.StatusNotFound,
 	disclosure.CodeMethod:      http.StatusMethodNotAllowed,
 	disclosure.CodeTooLarge:    http.StatusRequestEntityTooLarge,
+	disclosure.CodeTimeout:     http.StatusRequestTimeout,
 	disclosure.CodeEncoding:    http.StatusUnsupportedMediaType,
 	disclosure.CodeMediaType:   http.StatusUnsupportedMediaType,
 	disclosure.CodeText:        http.StatusBadRequest,

@@ -232,6 +232,7 @@ func (s *Server) mayUpload(ctx context.Context, h *fasthttp.RequestHeader) error
 func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	s.begin(ctx, &requestHead{})
 	tooLarge := new(fasthttp.ErrSmallBuffer)
+	var slow net.Error
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		if refusal := s.refusedUpload(ctx); refusal != nil {
@@ -244,6 +245,10 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &tooLarge):
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求头超过 8 KB"))
 		ctx.Response.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
+	case errors.As(err, &slow) && slow.Timeout():
+		// Also where nothing was sent at all: clients open connections ahead, and
+		// drop a 408 on one of them without a word.
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeTimeout, "请求没有按时发完"))
 	default:
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeParam, "请求无法读取"))
 	}

@@ -29,6 +29,7 @@ func (f form) pick(s, m, l int) int { return []int{s, m, l}[f] }
 // settings of a run.
 type settings struct {
 	binary, postgres, redis string
+	root                    string // of the module
 	seed                    uint64
 	form                    form
 }
@@ -52,14 +53,18 @@ type experiment struct {
 // experiments in the order they run.
 var experiments = []experiment{
 	{"01 withdrawal", "3 instances, PostgreSQL and Redis, faults, mixed reads; notices withdrawn meanwhile", short, withdrawalVanishes},
+	{"02 lease", "the cache against 300 simulated minutes of partitions, and against planted bugs", middle,
+		suite("cache", "TestNothingStaleIsServed|TestPlantedBugsAreCaught", "nothing stale; every bug caught")},
 	{"07 kill", "SIGKILL while notices are published and withdrawn, restart, audit", short, killed},
 	{"10 redis", "Redis down, slow, silent, flushed, full, read-only while people read", short, redisFaults},
 	{"11 database", "PostgreSQL cut, then its connections killed under load", short, databaseFaults},
 	{"14 bombs", "gzip, brotli, nested JSON, huge bodies and headers", short, bombs},
 	{"15 slowloris", "connections that drip while good people read", middle, slowloris},
 	{"16 spoof", "forged X-Forwarded-For, IPv6 neighbours", short, spoofed},
+	{"18 authorisation", "every route, every role, own and other bodies", middle, suite("handlers", "TestAuthor.*", "as the table says")},
 	{"20 personal", "an ID number looked for wherever data goes", short, personalData},
 	{"21 purge", "an erased notice looked for in database, journal, Redis and backups", short, purged},
+	{"23 audit", "rows of the audit log changed, deleted and moved, on both databases", middle, suite("internal/store", "TestAudit.*", "each is found and named")},
 	{"24 upgrade", "new program under load, kept alive and not", middle, upgraded},
 	{"25 backup", "backup under load, restored and verified", short, backedUp},
 	{"27 herd", "cold start under load, empty Redis", middle, herd},

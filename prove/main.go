@@ -21,6 +21,7 @@ import (
 func main() {
 	var s settings
 	flag.StringVar(&s.binary, "binary", "", "the program; required")
+	flag.StringVar(&s.root, "root", ".", "the program's source, for the experiments that are tests of its packages")
 	flag.StringVar(&s.postgres, "postgres", os.Getenv("GONGKAI_TEST_POSTGRES"), "a PostgreSQL server on which databases can be made")
 	flag.StringVar(&s.redis, "redis", os.Getenv("GONGKAI_TEST_REDIS"), "a Redis that can be broken")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1_000_000), "seed of all that is random")

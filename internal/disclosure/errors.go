@@ -20,6 +20,7 @@ const (
 	CodeNoRoute     Code = "route.not_found"      // no such path
 	CodeMethod      Code = "route.method"         // the path exists, the method does not
 	CodeTooLarge    Code = "request.too_large"    // body or header over the limit
+	CodeTimeout     Code = "request.timeout"      // the request did not arrive in time
 	CodeEncoding    Code = "request.encoding"     // a request with Content-Encoding
 	CodeMediaType   Code = "request.media_type"   // not JSON, or not multipart where files are sent
 	CodeText        Code = "request.text"         // broken UTF-8 or a NUL character
@@ -66,6 +67,7 @@ var Problems = map[Code]Problem{
 	CodeNoRoute:     {"没有这个地址", "接口说明见 /docs。"},
 	CodeMethod:      {"这个地址不支持该请求方法", "允许的方法见 Allow 响应头，接口说明见 /docs。"},
 	CodeTooLarge:    {"请求内容过大", "正文请求不超过 1 MB；文件请用附件接口上传，每个不超过 20 MB。"},
+	CodeTimeout:     {"请求没有按时发完", "请求头和正文应在 5 秒内发完，上传文件为 2 分钟；请检查网络后重试。"},
 	CodeEncoding:    {"不接受压缩过的请求", "请去掉 Content-Encoding，按原文发送。"},
 	CodeMediaType:   {"请求的内容类型不对", "正文请用 application/json，上传文件请用 multipart/form-data。"},
 	CodeText:        {"文本含有无法保存的字符", "请检查是否有乱码或不可见字符（NUL），用 UTF-8 重新发送。"},

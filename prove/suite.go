@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// logged is what a test says of itself.
+var logged = regexp.MustCompile(`(?m)^\s+\S+_test\.go:\d+: (.+)$`)
+
+// suite runs tests of the program's own packages in their long form, for what
+// cannot be seen from outside. The tests say what they found by t.Log.
+func suite(folder, tests, mark string) func(context.Context, *lab) (outcome, error) {
+	return func(ctx context.Context, l *lab) (outcome, error) {
+		cmd := exec.CommandContext(ctx, "go", "test", "-race", "-count=1", "-timeout", "30m", "-v", "-run", "^("+tests+")$", "./"+folder)
+		cmd.Dir = l.root
+		cmd.Env = append(os.Environ(), "GONGKAI_PROVE=1", "GONGKAI_TEST_ALL=1",
+			"GONGKAI_TEST_POSTGRES="+l.postgres, "GONGKAI_TEST_REDIS="+l.settings.redis)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return outcome{figure: fmt.Sprintf("%s: %s", folder, tail(out)), mark: mark}, nil
+		}
+		ran := bytes.Count(out, []byte("--- PASS: "))
+		figure := fmt.Sprintf("%d tests of %s hold", ran, folder)
+		for _, m := range logged.FindAllSubmatch(out, 3) {
+			figure += "; " + string(m[1])
+		}
+		return outcome{figure: figure, mark: mark, passed: ran > 0}, nil
+	}
+}
+
+func tail(b []byte) string {
+	s := strings.TrimSpace(string(b))
+	return s[max(0, len(s)-1500):]
+}
