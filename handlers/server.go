@@ -19,11 +19,13 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"strings"
@@ -70,6 +72,8 @@ type Config struct {
 	OpenAPI   []byte // the contract as OpenAPI 3.0
 	PublicURL string // as people reach the server, without a final slash
 	Demo      bool   // every reply says so
+	// DemoSite answers everything below /demo/; nil: nothing is there.
+	DemoSite http.Handler
 
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed; may be empty
 	Rate    int            // requests a second from one client; 0: no limit
@@ -274,6 +278,10 @@ func (s *Server) serve(e *edge, ctx *fasthttp.RequestCtx) {
 	start := s.Now()
 	head := readHead(ctx)
 	s.begin(ctx, &head)
+	if s.DemoSite != nil && e == s.public && bytes.HasPrefix(ctx.Path(), []byte(demoPath)) {
+		s.serveDemo(ctx)
+		return
+	}
 	if !s.admit(ctx, &head) {
 		s.metrics.observe(ctx, routeLimited, 0)
 		return
