@@ -79,7 +79,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	a.publish = &publish.Service{Store: a.store, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview}
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
-		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo,
+		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
 	})
 	if err != nil {

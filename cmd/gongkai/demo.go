@@ -28,10 +28,12 @@ type demoSheet struct {
 	Data   string            `json:"data"`
 	Tokens map[string]string `json:"tokens"`
 	Apps   demoApps          `json:"apps"`
+	WeChat demoWeChat        `json:"wechat"`
 	People []demoPerson      `json:"people"`
 }
 
-// demoApps are the simulated WeChat accounts; null while none is simulated.
+// demoApps are the names of the simulated WeChat accounts, as in
+// /wechat/{app}/callback.
 type demoApps struct {
 	Official *string `json:"official"`
 	Mini     *string `json:"mini"`
@@ -83,6 +85,7 @@ func (p *program) prepareDemo(c *config) error {
 // fillDemo loads the made-up notices into an empty store and writes demo.json.
 func (p *program) fillDemo(ctx context.Context, a *app, l *listeners) error {
 	sheet := demoSheet{URL: "http://" + portOf(l.public), OpsURL: "http://" + portOf(l.ops), Data: a.config.Data, People: []demoPerson{}}
+	sheet.fillWeChat(p.simulator)
 	path := filepath.Join(a.config.Data, demoFile)
 	old, err := os.ReadFile(path)
 	switch {
@@ -185,6 +188,7 @@ func (p *program) tour(ctx context.Context, a *app) error {
   检索      %[2]s/api/v1/notices?q=盐东镇+道路
   目录      %[2]s/api/v1/catalog   下载 %[2]s/api/v1/catalog.csv
   项目      %[2]s/api/v1/projects/%[4]s
+  微信      %[2]s/demo/phone（关注者的手机，消息都是模拟的）
   接口说明  %[2]s/docs
   运维      %[3]s/readyz  %[3]s/metrics
 按 Ctrl+C 结束。

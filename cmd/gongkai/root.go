@@ -12,6 +12,7 @@ import (
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/store"
+	"gongkai/internal/wechatsim"
 )
 
 // program is what every command works with; tests put their own in.
@@ -20,6 +21,8 @@ type program struct {
 	log io.Writer // what happens meanwhile
 	now func() time.Time
 	env []string
+
+	simulator *wechatsim.Sim // of the demo; nil otherwise
 }
 
 func newRoot(p *program) *cobra.Command {

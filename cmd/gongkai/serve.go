@@ -58,6 +58,12 @@ func (p *program) serve(cmd *cobra.Command) error {
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + portOf(l.public)
 	}
+	if c.Demo {
+		if err := p.newSimulator("http://" + portOf(l.public)); err != nil {
+			l.close()
+			return err
+		}
+	}
 	a, err := p.newApp(ctx, c)
 	if err != nil {
 		l.close()
@@ -69,6 +75,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	p.runSimulator(ctx, a)
 	a.start(ctx)
 	a.serve(l, func(err error) { cancel(err) })
 	if c.Demo {

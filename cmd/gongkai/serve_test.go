@@ -38,6 +38,7 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 	p := serve(t, dir, "--demo")
 	eventually(t, "the tour's end", func() bool { return strings.Contains(p.out.String(), "按 Ctrl+C 结束") })
 	sheet := readSheet(t, dir)
+	checkDemoWeChat(t, p, sheet)
 	for _, role := range []string{"editor", "reviewer", "admin", "auditor", "ivr"} {
 		if sheet.Tokens[role] == "" {
 			t.Errorf("demo.json has no token for %s", role)
