@@ -52,6 +52,21 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeFileGone:    http.StatusGone,
 	disclosure.CodeFileType:    http.StatusUnprocessableEntity,
 	disclosure.CodeFileSize:    http.StatusRequestEntityTooLarge,
+
+	disclosure.CodeNoSubscription: http.StatusNotFound,
+	disclosure.CodeSubscription:   http.StatusUnprocessableEntity,
+	disclosure.CodeTooMany:        http.StatusConflict,
+	disclosure.CodeNoInbox:        http.StatusNotFound,
+	disclosure.CodeLogin:          http.StatusUnauthorized,
+	disclosure.CodeSnapshot:       http.StatusForbidden,
+	disclosure.CodeNoApp:          http.StatusNotFound,
+	disclosure.CodeLink:           http.StatusUnprocessableEntity,
+	disclosure.CodeWeChat:         http.StatusServiceUnavailable,
+	disclosure.CodeCallback:       http.StatusForbidden,
+	disclosure.CodeTemplate:       http.StatusUnprocessableEntity,
+	disclosure.CodeNoEvent:        http.StatusNotFound,
+	disclosure.CodePushState:      http.StatusConflict,
+	disclosure.CodeSigned:         http.StatusForbidden,
 }
 
 // problemOf turns any error into a problem. What is no *disclosure.Error is

@@ -50,6 +50,21 @@ const (
 	CodeFileGone    Code = "attachment.withdrawn" // it was public and has been withdrawn
 	CodeFileType    Code = "attachment.type"      // a kind of file that is not accepted
 	CodeFileSize    Code = "attachment.too_large" // over 20 MB, or empty
+
+	CodeNoSubscription Code = "subscription.not_found" // none of the person's has this id
+	CodeSubscription   Code = "subscription.invalid"   // a filter or manner of delivery that cannot be
+	CodeTooMany        Code = "subscription.limit"     // the person has as many as allowed
+	CodeNoInbox        Code = "inbox.not_found"        // no row of the person's inbox has this id
+	CodeLogin          Code = "session.code"           // WeChat does not accept the login code
+	CodeSnapshot       Code = "session.snapshot"       // WeChat shows a page to a made-up person
+	CodeNoApp          Code = "app.not_found"          // no such WeChat account is configured
+	CodeLink           Code = "link.invalid"           // a one-time code that is unknown, used or too old
+	CodeWeChat         Code = "wechat.unavailable"     // WeChat does not answer, or refuses us
+	CodeCallback       Code = "callback.refused"       // a callback that WeChat did not send
+	CodeTemplate       Code = "template.invalid"       // a template field that cannot show what it is bound to
+	CodeNoEvent        Code = "push.not_found"         // no push has this number
+	CodePushState      Code = "push.state"             // the push cannot do this from where it stands
+	CodeSigned         Code = "link.signature"         // a signed link that is not ours
 )
 
 // Problem is what a person is told of a code.
@@ -97,6 +112,21 @@ var Problems = map[Code]Problem{
 	CodeFileGone:    {"附件所属的公告已撤回", "撤回的原因见该公告。"},
 	CodeFileType:    {"不接受这种文件", "可上传 PDF、Word、Excel、WPS、图片（PNG、JPEG）、ZIP、OFD 和纯文本（UTF-8）。"},
 	CodeFileSize:    {"附件过大或为空", "每个附件不超过 20 MB；更大的请拆分。"},
+
+	CodeNoSubscription: {"没有这个订阅", "请从 /api/v1/me/subscriptions 取回您的订阅。"},
+	CodeSubscription:   {"订阅的条件有误", "请按 errors 中逐项说明修改。"},
+	CodeTooMany:        {"订阅的个数已到上限", "请先合并或删除不用的订阅。"},
+	CodeNoInbox:        {"收件箱中没有这一条", "请从 /api/v1/me/inbox 取回您的收件箱。"},
+	CodeLogin:          {"微信登录没有成功", "登录码只能用一次，五分钟内有效；请重新登录。"},
+	CodeSnapshot:       {"微信给的是快照页身份", "请点击页面上的“使用完整服务”后再登录；不登录也能查询公告。"},
+	CodeNoApp:          {"没有这个公众号或小程序", "请核对网址，或请管理员检查 wechat 配置。"},
+	CodeLink:           {"绑定码无效", "绑定码只能用一次，十分钟内有效；请重新获取。"},
+	CodeWeChat:         {"微信暂时没有回应", "请稍后重试；公告和收件箱不受影响。"},
+	CodeCallback:       {"不是微信发来的消息", "签名、时间或加密方式与配置不符，已拒收。"},
+	CodeTemplate:       {"模板字段的绑定有误", "请按 errors 中逐项说明修改；gongkai push doctor 可以检查。"},
+	CodeNoEvent:        {"没有这次推送", "推送列表见 /api/v1/staff/pushes。"},
+	CodePushState:      {"这次推送现在不能做这一步", "请刷新后查看它的状态。"},
+	CodeSigned:         {"链接无效", "请从收到的卡片重新打开。"},
 }
 
 // FieldError is one thing wrong with one field of what a person sent.

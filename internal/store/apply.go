@@ -28,7 +28,7 @@ func (s *Store) Apply(ctx context.Context, receipt *disclosure.Receipt, ts ...di
 				return err
 			}
 		}
-		a := &applier{Store: s, tx: tx, codes: map[string]string{}}
+		a := &applier{Store: s, tx: tx, codes: map[string]string{}, deadlines: map[string]int64{}}
 		var err error
 		if a.at, err = s.reading(ctx, tx); err != nil {
 			return err
@@ -99,6 +99,8 @@ type applier struct {
 	tx    *sql.Tx
 	at    disclosure.Reading
 	codes map[string]string // of the notices created so far, by id
+
+	deadlines map[string]int64 // before the transaction, of the notices it corrects
 }
 
 // apply writes everything of one transition that needs no feed position.
@@ -114,6 +116,9 @@ func (a *applier) apply(ctx context.Context, t *disclosure.Transition) error {
 			return err
 		}
 	default:
+		if err := a.rememberDeadline(ctx, t); err != nil {
+			return err
+		}
 		if err := a.update(ctx, t); err != nil {
 			return err
 		}
@@ -375,6 +380,9 @@ func (a *applier) publish(ctx context.Context, ts []disclosure.Transition) error
 		}
 		if _, err := a.tx.ExecContext(ctx, `INSERT INTO feed (seq, kind, notice_id, rev, at) VALUES ($1, $2, $3, $4, $5)`,
 			seq, t.Feed, t.Notice.ID, t.Notice.Rev, t.At.UnixMilli()); err != nil {
+			return err
+		}
+		if err := a.outbox(ctx, t); err != nil {
 			return err
 		}
 	}

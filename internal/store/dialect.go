@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 
@@ -24,6 +25,12 @@ type dialect struct {
 	// in is a list as one JSON parameter: "x IN " + in("$1").
 	inInts, inTexts func(param string) string
 
+	// rows is a table of the columns c1, c2, … made from one JSON parameter, an
+	// array of arrays; kinds has "i" for a column of numbers and "t" for text.
+	rows func(param, kinds string) string
+
+	lockEvent string // after the SELECT that picks an event
+
 	// The full-text index.
 	indexInsert string // (seq, tokens)
 	indexDelete string // (seq)
@@ -39,6 +46,7 @@ var sqliteDialect = &dialect{
 	snapshot:   &sql.TxOptions{ReadOnly: true}, // "begin deferred": the first read fixes the snapshot
 	inInts:     func(p string) string { return "(SELECT value FROM json_each(" + p + "))" },
 	inTexts:    func(p string) string { return "(SELECT value FROM json_each(" + p + "))" },
+	rows:       sqliteRows,
 
 	indexInsert: `INSERT INTO search_index (rowid, tokens) VALUES ($1, $2)`,
 	indexDelete: `DELETE FROM search_index WHERE rowid = $1`,
@@ -55,7 +63,9 @@ var postgresDialect = &dialect{
 	inInts: func(p string) string {
 		return "(SELECT value::bigint FROM jsonb_array_elements_text(" + p + "::jsonb))"
 	},
-	inTexts: func(p string) string { return "(SELECT value FROM jsonb_array_elements_text(" + p + "::jsonb))" },
+	inTexts:   func(p string) string { return "(SELECT value FROM jsonb_array_elements_text(" + p + "::jsonb))" },
+	rows:      postgresRows,
+	lockEvent: " FOR UPDATE SKIP LOCKED",
 
 	indexInsert: `INSERT INTO search_index (seq, tokens) VALUES ($1, array_to_tsvector($2::text[]))`,
 	indexDelete: `DELETE FROM search_index WHERE seq = $1`,
@@ -63,6 +73,26 @@ var postgresDialect = &dialect{
 	indexHolds:  `EXISTS (SELECT 1 FROM search_index x WHERE x.tokens @@ ?::tsquery AND x.seq = n.seq)`,
 	indexDoc:    func(tokens []string) any { return tokens },
 	indexMatch:  tsqueryMatch,
+}
+
+func sqliteRows(param, kinds string) string {
+	cols := make([]string, len(kinds))
+	for i := range kinds {
+		cols[i] = fmt.Sprintf("value ->> %d AS c%d", i, i+1)
+	}
+	return "(SELECT " + strings.Join(cols, ", ") + " FROM json_each(" + param + "))"
+}
+
+func postgresRows(param, kinds string) string {
+	cols := make([]string, len(kinds))
+	for i, kind := range kinds {
+		cast := ""
+		if kind == 'i' {
+			cast = "::bigint"
+		}
+		cols[i] = fmt.Sprintf("(value ->> %d)%s AS c%d", i, cast, i+1)
+	}
+	return "(SELECT " + strings.Join(cols, ", ") + " FROM jsonb_array_elements(" + param + "::jsonb))"
 }
 
 // fts5Match writes a query of quoted tokens: nothing a person typed is an

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"gongkai/internal/disclosure"
+)
+
+// Settle writes how calls ended, each fenced by its lease: who lost it writes
+// nothing. It returns how many were settled.
+func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Settled) (int, error) {
+	var settled []int64
+	err := s.write(ctx, "settle", func(tx *sql.Tx) error {
+		rows := make([][]any, len(list))
+		for i, d := range list {
+			sent := int64(0)
+			if d.State == disclosure.DeliveryAccepted || d.State == disclosure.DeliveryDelivered {
+				sent = d.At.UnixMilli()
+			}
+			spare := int64(0)
+			if !d.Called && d.State == disclosure.DeliveryQueued {
+				spare = 1
+			}
+			rows[i] = []any{d.N, d.Attempt, d.State, d.Class, d.Detail, d.MsgID, disclosure.Milliseconds(d.NotBefore), sent, flag(d.MaybeDup),
+				d.Channel, d.App, d.Template, spare}
+		}
+		var err error
+		settled, err = all(ctx, tx, scanInt, `
+			UPDATE delivery
+			   SET state = v.c3, class = v.c4, detail = v.c5, msgid = v.c6,
+			       not_before = CASE WHEN v.c7 = 0 THEN not_before ELSE v.c7 END,
+			       sent_at = CASE WHEN v.c8 = 0 THEN sent_at ELSE v.c8 END, maybe_dup = v.c9,
+			       channel = v.c10, app = v.c11, template = v.c12, attempt = attempt - v.c13,
+			       spent = CASE WHEN v.c3 = 'queued' THEN 0 ELSE spent END
+			  FROM `+s.d.rows("$1", "iittttiiittti")+` AS v
+			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND delivery.state IN ('leased', 'sending')
+			RETURNING n`, jsonText(rows), owner)
+		if err != nil {
+			return err
+		}
+		return s.afterSettle(ctx, tx, list, settled)
+	})
+	return len(settled), err
+}
+
+// afterSettle writes what follows from the settled calls: their attempts, what
+// they say of accounts and consents, and receipts that were here first.
+func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, list []disclosure.Settled, settled []int64) error {
+	done := make(map[int64]bool, len(settled))
+	for _, n := range settled {
+		done[n] = true
+	}
+	var attempts [][]any
+	var msgids []string
+	for _, d := range list {
+		if !done[d.N] {
+			continue
+		}
+		if d.Called {
+			attempts = append(attempts, []any{d.N, d.Attempt, d.Channel, d.At.UnixMilli(), d.Class, d.Code, d.Detail})
+		}
+		if d.MsgID != "" {
+			msgids = append(msgids, d.MsgID)
+		}
+		if d.Refund {
+			if err := addConsent(ctx, tx, d.Person, disclosure.Consent{At: d.At, Identity: disclosure.Identity{App: d.App}, Template: d.Template,
+				Kind: disclosure.ConsentRefund, Delta: 1}); err != nil {
+				return err
+			}
+		}
+		if d.Account != disclosure.AccountSame {
+			if err := changeAccount(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+	}
+	if len(attempts) > 0 {
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO attempt (delivery_n, attempt, channel, at, class, code, detail)
+			SELECT v.c1, v.c2, v.c3, v.c4, v.c5, v.c6, v.c7
+			  FROM `+s.d.rows("$1", "iititit")+` AS v
+			 WHERE TRUE
+			    ON CONFLICT DO NOTHING`, jsonText(attempts)); err != nil {
+			return err
+		}
+	}
+	if len(msgids) == 0 {
+		return nil
+	}
+	early, err := all(ctx, tx, func(rows *sql.Rows) ([3]string, error) {
+		var r [3]string
+		err := rows.Scan(&r[0], &r[1], &r[2])
+		return r, err
+	}, `DELETE FROM wechat_receipt WHERE msgid IN `+s.d.inTexts("$1")+` RETURNING app, msgid, status`, jsonText(msgids))
+	if err != nil {
+		return err
+	}
+	for _, r := range early {
+		if _, err := applyReceipt(ctx, tx, r[0], r[1], r[2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeAccount writes what WeChat's refusal says of the account.
+func changeAccount(ctx context.Context, tx *sql.Tx, d disclosure.Settled) error {
+	if d.Account == disclosure.AccountNoConsent {
+		return revokeConsent(ctx, tx, d.Person, d.App, d.Template, "errcode", d.At)
+	}
+	set := map[disclosure.AccountChange]string{
+		disclosure.AccountUnfollowed: `following = 0`, disclosure.AccountMuted: `muted = 1`,
+		disclosure.AccountUnknown: `quarantined = 1`, disclosure.AccountNoWindow: `window_left = 0`,
+	}[d.Account]
+	_, err := tx.ExecContext(ctx, `UPDATE account SET `+set+` WHERE app = $1 AND openid = $2`, d.App, d.OpenID)
+	return err
+}
+
+// applyReceipt moves the delivery with the message id by WeChat's receipt.
+func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bool, error) {
+	state, class := disclosure.DeliveryDelivered, disclosure.Class("")
+	status = strings.ToLower(strings.ReplaceAll(status, " ", ""))
+	switch {
+	case status == "success":
+	case strings.HasPrefix(status, "failed:userblock"):
+		state, class = disclosure.DeliveryFailed, disclosure.ClassMuted
+	case strings.HasPrefix(status, "failed:freqlimit"):
+		state, class = disclosure.DeliveryFailed, disclosure.ClassPacePerson
+	default:
+		state, class = disclosure.DeliveryFailed, disclosure.ClassRetry
+	}
+	res, err := q.ExecContext(ctx, `
+		UPDATE delivery
+		   SET state = $1, class = $2
+		 WHERE msgid = $3 AND app = $4 AND state IN ('accepted', 'unknown')`, state, class, msgid, app)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == 0 || class != disclosure.ClassMuted {
+		return n > 0, err
+	}
+	_, err = q.ExecContext(ctx, `
+		UPDATE account
+		   SET muted = 1
+		 WHERE app = $1 AND person_n = (SELECT person_n FROM delivery WHERE msgid = $2 AND app = $3 LIMIT 1)`, app, msgid, app)
+	return true, err
+}
+
+// Recover settles deliveries whose lease is over. What was never called is
+// queued again. A keyed card goes again with the same key while WeChat still
+// knows it; a keyless one waits for WeChat's own report and then goes again once
+// if it is urgent; everything else is unknown, and says so.
+func (s *Store) Recover(ctx context.Context, limit int, now time.Time) (disclosure.Recovery, error) {
+	var r disclosure.Recovery
+	err := s.write(ctx, "recover", func(tx *sql.Tx) error {
+		ms := now.UnixMilli()
+		lost := func(set, condition string, args ...any) (int64, error) {
+			res, err := tx.ExecContext(ctx, `UPDATE delivery SET `+set+` WHERE n IN (SELECT n FROM delivery WHERE state IN ('leased', 'sending')
+				AND lease_until < $1 AND `+condition+` LIMIT $2)`, append([]any{ms, limit}, args...)...)
+			if err != nil {
+				return 0, err
+			}
+			return res.RowsAffected()
+		}
+		var err error
+		if r.Requeued, err = lost(`state = 'queued', owner = '', attempt = attempt - 1, spent = 0`, `state = 'leased'`); err != nil {
+			return err
+		}
+		keyed := `state = 'sending' AND channel = 'template' AND first_call_at > ` + itoa(now.Add(-disclosure.KeyedLife).UnixMilli())
+		n, err := lost(`state = 'queued', owner = ''`, keyed)
+		if err != nil {
+			return err
+		}
+		r.Requeued += n
+		old := ` AND (channel = 'template' OR first_call_at < ` + itoa(now.Add(-disclosure.KeylessWait).UnixMilli()) + `)`
+		if r.Again, err = lost(`state = 'queued', owner = '', maybe_dup = 1, spent = 0`,
+			`state = 'sending' AND channel <> 'template' AND priority = 0 AND maybe_dup = 0`+old); err != nil {
+			return err
+		}
+		r.Unknown, err = lost(`state = 'unknown', class = 'ambiguous', owner = ''`, `state = 'sending'`+old)
+		return err
+	})
+	return r, err
+}
+
+// HandBack returns what a worker has claimed and not called, when it stops.
+func (s *Store) HandBack(ctx context.Context, owner string) error {
+	return s.write(ctx, "hand back", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE delivery
+			   SET state = 'queued', owner = '', attempt = attempt - 1, lease_until = 0
+			 WHERE owner = $1 AND state = 'leased'`, owner)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE push_event SET lease_until = 0 WHERE owner = $1 AND state = 'matching'`, owner)
+		return err
+	})
+}
+
+// Gate reads what must not be sent.
+func (s *Store) Gate(ctx context.Context) (*disclosure.Gate, error) {
+	g := &disclosure.Gate{Events: map[int64]bool{}, Scopes: map[string]bool{}}
+	err := s.read(ctx, "gate", func(v *snapshot) error {
+		if err := v.QueryRowContext(ctx, `SELECT generation FROM push_head WHERE id = 1`).Scan(&g.Generation); err != nil {
+			return err
+		}
+		events, err := all(ctx, v, scanInt, `
+			SELECT DISTINCT e.n
+			  FROM delivery d
+			  JOIN push_event e ON e.n = d.event_n
+			 WHERE d.state IN ('leased', 'sending') AND (e.open = 0 OR e.paused = 1)`)
+		for _, n := range events {
+			g.Events[n] = true
+		}
+		if err != nil {
+			return err
+		}
+		scopes, err := all(ctx, v, scanText, `SELECT scope FROM push_switch LIMIT 1000`)
+		for _, scope := range scopes {
+			g.Scopes[scope] = true
+		}
+		return err
+	})
+	return g, err
+}
+
+// Generation is the cheap part of Gate: it grows with whatever forbids a send.
+func (s *Store) Generation(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.r.QueryRowContext(ctx, `SELECT generation FROM push_head WHERE id = 1`).Scan(&n)
+	return n, fault(err)
+}

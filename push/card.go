@@ -1,0 +1,130 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/workday"
+)
+
+func shanghaiDay(t time.Time) workday.Date { return workday.DateOf(t) }
+
+// errNothingToSay means that everything a digest was to tell is withdrawn.
+var errNothingToSay = errors.New("push: nothing to say")
+
+// cardCache keeps the cards of the events under way: one read serves all people.
+type cardCache struct {
+	mu      sync.Mutex
+	entries map[cardKey]*cardEntry
+}
+
+type cardKey struct {
+	event   int64
+	neutral bool
+}
+
+type cardEntry struct {
+	disclosure.Card
+}
+
+const maxCards = 1_000
+
+// card returns what the event says of its notice, as public now.
+func (p *Push) card(ctx context.Context, d disclosure.Delivery) (disclosure.Card, error) {
+	k := cardKey{d.Event, d.Neutral}
+	p.cards.mu.Lock()
+	e, ok := p.cards.entries[k]
+	p.cards.mu.Unlock()
+	if ok {
+		return e.Card, nil
+	}
+	n, err := p.store.Notice(ctx, disclosure.NoticeRef{ID: d.NoticeID})
+	if err != nil {
+		return disclosure.Card{}, err
+	}
+	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
+	if err != nil {
+		return disclosure.Card{}, err
+	}
+	card := disclosure.NewCard(n.Notice, d.Kind, typ, n.Catalog)
+	if d.Neutral {
+		card.Title = disclosure.NeutralTitle
+	}
+	p.cards.mu.Lock()
+	defer p.cards.mu.Unlock()
+	if len(p.cards.entries) >= maxCards {
+		clear(p.cards.entries)
+	}
+	p.cards.entries[k] = &cardEntry{card}
+	return card, nil
+}
+
+// digestCard sums up what waited for the day's digest.
+func (p *Push) digestCard(ctx context.Context, d disclosure.Delivery) (disclosure.Card, error) {
+	list, count, err := p.store.Bundled(ctx, d.Event, d.Person, 1)
+	if err != nil {
+		return disclosure.Card{}, err
+	}
+	if count == 0 {
+		return disclosure.Card{}, errNothingToSay
+	}
+	title := list[0].Title
+	if count > 1 {
+		title = fmt.Sprintf("%d条新公告：%s", count, title)
+	}
+	return disclosure.Card{Title: disclosure.MaskText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name, Source: list[0].Source.Name,
+		Code: list[0].Code, Status: disclosure.EventDigest.Word(), Published: p.now()}, nil
+}
+
+// message makes what is sent for a job.
+func (p *Push) message(ctx context.Context, j job) (Message, error) {
+	d := j.Delivery
+	t, err := p.template(d)
+	if err != nil {
+		return Message{}, err
+	}
+	a := accountOf(j.to, d.App)
+	if a == nil {
+		return Message{}, fmt.Errorf("push: delivery %d: the account is gone", d.N)
+	}
+	var card disclosure.Card
+	if d.Kind == disclosure.EventDigest {
+		card, err = p.digestCard(ctx, d)
+	} else {
+		card, err = p.card(ctx, d)
+	}
+	if err != nil {
+		return Message{}, err
+	}
+	card.Why = "您订阅了" + card.Sector
+	signed := p.signer.Sign(d.N)
+	link := p.PublicURL + "/n/" + card.Code + "?why=" + signed
+	if d.Kind == disclosure.EventDigest {
+		link = p.PublicURL + "/why/" + signed
+	}
+	m := Message{Channel: d.Channel, App: d.App, OpenID: a.OpenID, Template: d.Template, Fields: t.Fit(card), URL: link, Key: key(d)}
+	if p.MiniPage != "" {
+		m.Page = p.MiniPage + url.QueryEscape(card.Code) + "&why=" + signed
+	}
+	if d.Channel == disclosure.ChannelService {
+		m.Text = serviceText(card, link)
+	}
+	return m, nil
+}
+
+// serviceText is a card as a customer-service message.
+func serviceText(c disclosure.Card, link string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "【%s】%s\n来源：%s\n", c.Status, c.Title, c.Source)
+	if until := c.Value("deadline"); until != "" {
+		fmt.Fprintf(&b, "截止：%s\n", until)
+	}
+	fmt.Fprintf(&b, "详情：%s\n%s。回复“暂停”可停收。", link, c.Why)
+	return b.String()
+}

@@ -1,0 +1,267 @@
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gongkai/internal/disclosure"
+)
+
+// job is a delivery on its way to a call.
+type job struct {
+	disclosure.Delivery
+	to disclosure.Recipient
+}
+
+const idleInterval = 100 * time.Millisecond
+
+// dispatch claims, plans and sends until ctx ends; then it waits for the calls
+// under way.
+func (p *Push) dispatch(ctx context.Context) {
+	jobs := make(chan job)
+	calls := context.WithoutCancel(ctx) // a call under way is not cut off
+	book := newBook(p)
+	var booking, working sync.WaitGroup
+	booking.Go(book.run)
+	for range p.Workers {
+		working.Go(func() {
+			for j := range jobs {
+				p.work(ctx, calls, j, book)
+			}
+		})
+	}
+	for size := p.Workers * 4; ctx.Err() == nil; {
+		began := p.now()
+		n, err := p.claim(ctx, min(size, p.Batch), jobs)
+		if err != nil {
+			p.complain(ctx, "no deliveries were claimed; it is tried again", err)
+			every(ctx, time.Second)
+		}
+		switch took := p.now().Sub(began); {
+		case took > p.Lease/6:
+			size = max(size/2, p.Workers) // what is claimed must be called well within its lease
+		case n == min(size, p.Batch) && took < p.Lease/15:
+			size = min(size*2, p.Batch)
+		}
+		if n == 0 && !every(ctx, idleInterval) {
+			break
+		}
+	}
+	close(jobs)
+	working.Wait()
+	book.close()
+	booking.Wait()
+}
+
+// claim takes a batch, plans it and hands what is to be sent to the workers. It
+// returns how many were claimed.
+func (p *Push) claim(ctx context.Context, size int, jobs chan<- job) (int, error) {
+	gate := p.gate.wait(ctx)
+	if gate == nil || gate.Scopes[disclosure.ScopeGlobal] {
+		return 0, nil
+	}
+	claimed, err := p.store.Claim(ctx, p.owner, size, p.now(), p.Lease)
+	if err != nil || len(claimed) == 0 {
+		return 0, err
+	}
+	people := make([]int64, len(claimed))
+	for i, d := range claimed {
+		people[i] = d.Person
+	}
+	to, err := p.store.Recipients(ctx, people, p.now())
+	if err != nil {
+		return 0, err
+	}
+	parked, err := p.parked(ctx)
+	if err != nil {
+		return 0, err
+	}
+	plan := planner{templates: p.Templates, dailyCap: p.DailyCap, gate: gate, parked: parked, now: p.now()}
+	plans := make([]disclosure.Planned, len(claimed))
+	for i, d := range claimed {
+		plans[i] = plan.plan(d, to[d.Person])
+		p.metrics.planned(plans[i])
+	}
+	ready, err := p.store.Prepare(ctx, p.owner, plans, p.quotaOf, p.now())
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range ready {
+		select {
+		case jobs <- job{d, to[d.Person]}:
+		case <-ctx.Done():
+			return len(claimed), nil // the rest is handed back, or recovered with its key
+		}
+	}
+	return len(claimed), nil
+}
+
+func (p *Push) quotaOf(_, path string) int {
+	for channel, known := range paths {
+		if known == path {
+			if n, ok := p.QuotaOf[channel]; ok {
+				return n
+			}
+			return dailyQuota[channel]
+		}
+	}
+	return 0
+}
+
+// parked returns the APIs whose day is used up: for ordinary cards that is when
+// a tenth is left, but only WeChat's own word parks an API for all.
+func (p *Push) parked(ctx context.Context) (map[string]bool, error) {
+	now := p.now()
+	list, err := p.store.Quotas(ctx, dayOf(now))
+	out := map[string]bool{}
+	for _, q := range list {
+		if q.ParkedUntil.After(now) || q.Used >= q.Limit {
+			out[q.App+q.Path] = true
+		}
+	}
+	return out, err
+}
+
+// work makes the call of one job, if it may still be made, and books the result.
+func (p *Push) work(ctx, calls context.Context, j job, book *book) {
+	d := j.Delivery
+	message, err := p.message(calls, j)
+	if err != nil {
+		book.put(p.unsent(d, err), false)
+		return
+	}
+	api := d.App + paths[d.Channel]
+	if p.pace.wait(ctx, api) != nil {
+		return // stopping: the lease brings it back
+	}
+	if d.LeaseEnd.Sub(p.now()) <= p.CallTimeout {
+		return // too late to call within the lease; recovery has it again
+	}
+	if !d.Channel.Keyed() && !book.mark(d) {
+		p.metrics.refused(d, "mark")
+		return
+	}
+	gate := p.gate.open()
+	if gate == nil || !gate.Allows(d) {
+		d.State = disclosure.DeliveryQueued
+		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(time.Second),
+			Refund: p.counted(d)}, !d.Channel.Keyed())
+		p.metrics.refused(d, "gate")
+		return
+	}
+	began := p.now()
+	within, cancel := context.WithTimeout(calls, p.CallTimeout)
+	msgid, err := p.sender.Send(within, message)
+	cancel()
+	book.put(p.settled(ctx, d, message, msgid, err, p.now().Sub(began)), !d.Channel.Keyed())
+}
+
+// unsent settles a delivery whose card could not be made.
+func (p *Push) unsent(d disclosure.Delivery, err error) disclosure.Settled {
+	s := disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(5 * time.Second)}
+	switch {
+	case errors.Is(err, errNothingToSay), errors.Is(err, &disclosure.Error{Code: disclosure.CodeWithdrawn}),
+		errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}):
+		s.State = disclosure.DeliveryCancelled
+	default:
+		p.log.Error("a card was not made; it is tried again", "delivery", d.N, "error", err)
+	}
+	return s
+}
+
+// settled turns the result of a call into what is written of it.
+func (p *Push) settled(ctx context.Context, d disclosure.Delivery, m Message, msgid string, err error, took time.Duration) disclosure.Settled {
+	now := p.now()
+	decision, class := Decide(err, d, now)
+	api := d.App + paths[d.Channel]
+	s := disclosure.Settled{Delivery: d, State: decision.State, Class: class, MsgID: msgid, NotBefore: decision.At, At: now, Called: true,
+		Refund: decision.Refund && p.counted(d), Account: decision.Account, OpenID: m.OpenID}
+	if decision.Wait > 0 && s.NotBefore.IsZero() {
+		s.NotBefore = now.Add(decision.Wait/2 + jitter(d.N+int64(d.Attempt), decision.Wait))
+	}
+	refusal := new(SendError)
+	if errors.As(err, &refusal) {
+		s.Code, s.Detail = refusal.Code, refusal.Text
+	} else if err != nil {
+		s.Detail = "没有得到微信的回应"
+	}
+	p.metrics.called(d, class, took)
+	switch {
+	case err == nil:
+		p.pace.good(api)
+	case decision.Slow:
+		p.pace.slow(api)
+	}
+	p.react(ctx, d, decision, class, refusal)
+	return s
+}
+
+// react does what a failure asks for beyond its own row.
+func (p *Push) react(ctx context.Context, d disclosure.Delivery, decision Decision, class disclosure.Class, e *SendError) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	now := p.now()
+	var err error
+	scope := decision.Stop
+	switch scope {
+	case disclosure.ScopeApp:
+		scope += d.App
+	case disclosure.ScopeTemplate:
+		scope += d.Template
+	case disclosure.ScopeChannel:
+		scope += string(d.Channel)
+	}
+	if p.breaker.broken(d.App, class == disclosure.ClassIdentity) {
+		scope = disclosure.ScopeApp + d.App
+	}
+	if scope != "" {
+		why := fmt.Sprintf("%s：%s（errcode %d）", disclosure.ClassNames[class], e.Text, e.Code)
+		p.log.Error("sending is stopped until somebody looks", "scope", scope, "class", class, "errcode", e.Code, "field", e.Field, "ip", e.IP, "rid", e.RID)
+		err = p.store.SetSwitch(ctx, disclosure.System, scope, why, true, now)
+		if class == disclosure.ClassTemplate && d.Canary {
+			err = errors.Join(err, p.pause(ctx, d.Event, why, now))
+		}
+	}
+	if decision.Pause {
+		err = errors.Join(err, p.pause(ctx, d.Event, contentRefused, now))
+	}
+	if decision.Park {
+		p.log.Warn("an API's day is used up", "app", d.App, "path", e.Path)
+		err = errors.Join(err, p.store.ParkQuota(ctx, d.App, paths[d.Channel], now))
+	}
+	if err != nil {
+		p.log.Error("a fault was not written down", "error", err)
+	}
+}
+
+// contentRefused is why an event is paused whose words WeChat refuses; cards of
+// an event that was resumed after it carry a neutral title.
+const contentRefused = disclosure.ContentRefused
+
+func (p *Push) pause(ctx context.Context, event int64, why string, now time.Time) error {
+	err := p.store.PausePush(ctx, disclosure.System, event, why, now)
+	if errors.Is(err, &disclosure.Error{Code: disclosure.CodePushState}) {
+		return nil // it is paused
+	}
+	return err
+}
+
+// counted reports whether a delivery uses up one of the person's consents.
+func (p *Push) counted(d disclosure.Delivery) bool {
+	t, err := p.template(d)
+	return err == nil && !t.LongTerm && (d.Channel == disclosure.ChannelMini || d.Channel == disclosure.ChannelOfficial)
+}
+
+// key is what WeChat knows a card by: the same for every try of a delivery, and
+// another after a forced resend.
+func key(d disclosure.Delivery) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "gongkai/%d/%d/%d", d.N, d.Event, d.Attempt/attemptEpoch))
+	return hex.EncodeToString(sum[:16])
+}
+
+func dayOf(t time.Time) string { return shanghaiDay(t).String() }
