@@ -83,3 +83,5 @@ func (m *Metrics) recovered(r disclosure.Recovery) {
 	m.recovery.WithLabelValues("again").Add(float64(r.Again))
 	m.recovery.WithLabelValues("unknown").Add(float64(r.Unknown))
 }
+
+func (m *Metrics) callback(event, outcome string) { m.callbacks.WithLabelValues(event, outcome).Inc() }

@@ -55,6 +55,9 @@ func ParseChat(text string, c *Catalog) ChatCommand {
 				cmd.Unknown = short(rest)
 			}
 		}
+		if v.verb == ChatLink {
+			cmd.Code = rest
+		}
 		return cmd
 	}
 	return ChatCommand{Verb: ChatMenu, Unknown: short(s)}

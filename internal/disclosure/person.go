@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"crypto/sha256"
+	"strings"
 	"time"
 )
 
@@ -90,4 +91,23 @@ type ConsentBalance struct {
 	LongTerm bool
 	Left     int // of a long-term template 1 or 0
 	LastAt   time.Time
+}
+
+// Callback is one request of WeChat to our URL, as it came.
+type Callback struct {
+	App   string            // name or appid, from the path
+	Query map[string]string // the parameters we know
+	Body  []byte
+}
+
+// CallbackReply is what WeChat is answered.
+type CallbackReply struct {
+	Type string // media type
+	Body []byte
+}
+
+// LinkHash is how a one-time code is kept; blanks and case do not matter.
+func LinkHash(code string) []byte {
+	sum := sha256.Sum256([]byte("gongkai link " + strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(code), " ", ""))))
+	return sum[:]
 }

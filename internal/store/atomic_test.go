@@ -104,17 +104,17 @@ var scenes = []scene{
 
 	{"publish", func(t *testing.T, s *store.Store, tag string) func() error {
 		return try(s, nil, publishTransition(t, s, at(t, s, disclosure.StatusSubmitted), time.Time{}))
-	}, map[string]int{"step": 1, "audit": 1, "feed": 1, "search_text": 1, "notice_item": 1, "search_index": 1}},
+	}, map[string]int{"step": 1, "audit": 1, "feed": 1, "push_event": 1, "search_text": 1, "notice_item": 1, "search_index": 1}},
 
 	{"correct: the correction and the original's new revision", func(t *testing.T, s *store.Store, tag string) func() error {
 		n := at(t, s, disclosure.StatusPublished)
 		return try(s, nil, storetest.Amended(t, s.Catalog(), n, changes("title", "盐东镇道路改造工程招标公告（更正）"), storetest.Start)...)
-	}, map[string]int{"notice": 1, "revision": 2, "contributor": 1, "step": 3, "relation": 1, "audit": 3, "feed": 2, "search_text": 1, "notice_item": 1, "search_index": 1}},
+	}, map[string]int{"notice": 1, "revision": 2, "contributor": 1, "step": 3, "relation": 1, "audit": 3, "feed": 2, "push_event": 1, "search_text": 1, "notice_item": 1, "search_index": 1}},
 
 	{"terminate", func(t *testing.T, s *store.Store, tag string) func() error {
 		n := at(t, s, disclosure.StatusPublished)
 		return try(s, nil, storetest.Amended(t, s.Catalog(), n, nil, storetest.Start)...)
-	}, map[string]int{"notice": 1, "revision": 2, "contributor": 1, "step": 3, "relation": 1, "audit": 3, "feed": 2, "search_text": 1, "notice_item": 1, "search_index": 1}},
+	}, map[string]int{"notice": 1, "revision": 2, "contributor": 1, "step": 3, "relation": 1, "audit": 3, "feed": 2, "push_event": 1, "search_text": 1, "notice_item": 1, "search_index": 1}},
 
 	{"withdraw", func(t *testing.T, s *store.Store, tag string) func() error {
 		n := at(t, s, disclosure.StatusPublished)

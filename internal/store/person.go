@@ -230,3 +230,27 @@ func (s *Store) PersonOf(ctx context.Context, app, openid string) (disclosure.Pe
 	}
 	return p, nil
 }
+
+// RemoveAccount removes one account of a person with its consents; the person
+// goes with their last one.
+func (s *Store) RemoveAccount(ctx context.Context, app, openid string) error {
+	err := s.write(ctx, "remove account", func(tx *sql.Tx) error {
+		var n int64
+		err := tx.QueryRowContext(ctx, `DELETE FROM account WHERE app = $1 AND openid = $2 RETURNING person_n`, app, openid).Scan(&n)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM consent WHERE person_n = $1 AND app = $2`, n, app); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM person WHERE n = $1 AND NOT EXISTS (SELECT 1 FROM account WHERE person_n = $2)`, n, n)
+		return err
+	})
+	if err != nil || s.d != sqliteDialect {
+		return err
+	}
+	return s.flushLog(ctx)
+}
