@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -95,6 +98,49 @@ func herd(ctx context.Context, l *lab) (outcome, error) {
 		mark: "≤ 1 each; p99 ≤ 500 ms; 0 failed", passed: reads <= documents && p99 <= 500*time.Millisecond && t.failed == 0 && t.ok > 100}, nil
 }
 
+// missScript makes wrk ask for another document each time and count what it gets.
+const missScript = `
+local first, n = 0, 0
+local id = 0
+function setup(thread) thread:set("id", id); id = id + 1 end
+function init(args) first = tonumber(args[1]) + id * 10000000 end
+function request() n = n + 1; return wrk.format("GET", "/api/v1/notices?limit=10&amount_min=" .. (first + n)) end
+function response(status, headers)
+  if status == 503 and headers["Retry-After"] then refused = (refused or 0) + 1
+  elseif status ~= 200 then failed = (failed or 0) + 1 end
+end
+local threads = {}
+local inner = setup
+function setup(thread) inner(thread); table.insert(threads, thread) end
+function done(summary)
+  local r, f = 0, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  for _, t in ipairs(threads) do r = r + (t:get("refused") or 0); f = f + (t:get("failed") or 0) end
+  io.write(string.format("RESULT %d %d %d %f\n", summary.requests - r, r, f, summary.duration / 1e6))
+end
+`
+
+// misses lets callers ask for ever new documents, each again as soon as it has
+// an answer. wrk does, as a caller in Go would be what is measured.
+func (l *lab) misses(ctx context.Context, n *node, callers, seconds int) (perSecond float64, refused, failed int, err error) {
+	script := filepath.Join(l.dir, "misses.lua")
+	if err := os.WriteFile(script, []byte(missScript), 0o600); err != nil {
+		return 0, 0, 0, err
+	}
+	l.count++
+	out, err := exec.CommandContext(ctx, "wrk", "-t2", fmt.Sprintf("-c%d", callers), fmt.Sprintf("-d%ds", seconds), "--timeout", "10s",
+		"-s", script, n.url, "--", fmt.Sprint(l.count*100_000_000)).CombinedOutput()
+	if err != nil {
+		return 0, 0, 0, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	_, result, _ := strings.Cut(string(out), "RESULT ")
+	var answered int
+	var took float64
+	if _, err := fmt.Sscan(result, &answered, &refused, &failed, &took); err != nil {
+		return 0, 0, 0, fmt.Errorf("wrk said: %s", out)
+	}
+	return float64(answered) / took, refused, failed, nil
+}
+
 // overloaded asks for several times what can be read past the caches. What is
 // answered must stay near what can be, and the rest be told to come back.
 func overloaded(ctx context.Context, l *lab) (outcome, error) {
@@ -107,32 +153,23 @@ func overloaded(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	var page atomic.Int64
-	closed := func(callers int, d time.Duration) (perSecond float64, t tally) {
-		run, cancel := context.WithTimeout(ctx, d)
-		defer cancel()
-		var mu sync.Mutex
-		var running sync.WaitGroup
-		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}, Timeout: 15 * time.Second}
-		defer client.CloseIdleConnections()
-		for range callers {
-			running.Go(func() {
-				for run.Err() == nil {
-					a := load{}.get(client, n, fmt.Sprintf("/api/v1/notices?limit=100&amount_min=%d", page.Add(1)))
-					mu.Lock()
-					t.see(a)
-					mu.Unlock()
-				}
-			})
+	var capacity, goodput float64
+	refused, failed := 0, 0
+	rounds := l.form.pick(1, 4, 8)
+	for range rounds { // in turns, as machines are noisy
+		a, _, _, err := l.misses(ctx, n, 8, l.form.pick(1, 4, 15))
+		if err != nil {
+			return outcome{}, err
 		}
-		running.Wait()
-		return float64(t.ok) / d.Seconds(), t
+		b, r, f, err := l.misses(ctx, n, 400, l.form.pick(1, 4, 15))
+		if err != nil {
+			return outcome{}, err
+		}
+		capacity, goodput, refused, failed = capacity+a/float64(rounds), goodput+b/float64(rounds), refused+r, failed+f
 	}
-	d := time.Duration(l.form.pick(2, 8, 60)) * time.Second
-	capacity, _ := closed(8, d)
-	goodput, t := closed(400, d)
-	return outcome{figure: fmt.Sprintf("8 callers: %.0f/s; 400 callers: %.0f/s (%.0f %%), %s", capacity, goodput, 100*goodput/capacity, &t),
-		mark: "≥ 80 %; the rest 503 with Retry-After", passed: goodput >= 0.8*capacity && t.failed == 0}, nil
+	return outcome{figure: fmt.Sprintf("8 callers: %.0f/s; 400 callers: %.0f/s (%.0f %%), %d refused with Retry-After, %d otherwise",
+		capacity, goodput, 100*goodput/capacity, refused, failed),
+		mark: "≥ 90 %; 0 otherwise", passed: goodput >= 0.9*capacity && failed == 0}, nil
 }
 
 // leaks looks at what is left of many requests and connections.
