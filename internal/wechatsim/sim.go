@@ -74,9 +74,10 @@ type account struct {
 	lastNonce [2]string // timestamp and nonce of the newest callback, for replays
 }
 
-// msgIDStart is above 2^53, where a number in JSON is no longer exact in
-// JavaScript: WeChat's message ids are that large.
-const msgIDStart = int64(3_557_254_367_693_750_000)
+// msgIDBase puts message ids above 2^53, where a number in JSON is no longer
+// exact in JavaScript: WeChat's are that large. The microsecond of the start is
+// added, so that a restarted simulator goes on with others.
+const msgIDBase = int64(3_000_000_000_000_000_000)
 
 // New makes a simulator. It fails on a set-up that WeChat would not accept.
 func New(o Options) (*Sim, error) {
@@ -93,7 +94,7 @@ func New(o Options) (*Sim, error) {
 		wake:   make(chan struct{}, 1),
 		byID:   map[string]*person{}, byOpenID: map[string]*standing{},
 		tokens: map[string]*accessToken{}, codes: map[string]*loginCode{}, grants: map[string]*webGrant{}, rids: map[string]ridRecord{},
-		lastMsgID: msgIDStart, sensitive: []string{"敏感词测试"},
+		lastMsgID: msgIDBase + o.Now().UnixMicro(), sensitive: []string{"敏感词测试"},
 	}
 	for _, a := range o.Accounts {
 		if err := s.addAccount(a); err != nil {

@@ -268,6 +268,21 @@ function drawDialog() {
 function go(page, app) {
   view = { page, app: app || '' }
   openMenu = -1
+  history.replaceState(null, '', '#' + page + (app ? '/' + app : ''))
+  draw(true)
+}
+
+// open follows the address: #list, #chat/official, #profile/mini, and
+// #ask/mini/long_term, by which a page can put its question to the person.
+function open() {
+  const [page, app, type] = location.hash.slice(1).split('/')
+  const c = conversation(app)
+  if (page === 'ask' && c && state.person) {
+    view = { page: 'profile', app }
+    if (c.templates.some(t => t.type === type)) ask(c, type)
+  } else if (page === 'list' || ((page === 'chat' || page === 'profile') && c) || (page === 'chat' && app === 'service')) {
+    view = { page, app: app || '' }
+  }
   draw(true)
 }
 
@@ -287,7 +302,7 @@ function draw(toEnd) {
   else if (view.page === 'list' || (view.page !== 'list' && view.app !== 'service' && !conversation(view.app))) parts = drawList()
   else if (view.page === 'profile') parts = drawProfile(view.app)
   else parts = drawChat(view.app)
-  phone.replaceChildren(...[el('div', { class: 'status', 'aria-hidden': 'true' }, clock(state.now), '5G ▮▮▮'), ...parts, dialog ? drawDialog() : null].flat().filter(Boolean))
+  phone.replaceChildren(...[el('div', { class: 'status', 'aria-hidden': 'true' }, el('span', {}, clock(state.now)), el('span', {}, '5G ▮▮▮')), ...parts, dialog ? drawDialog() : null].flat().filter(Boolean))
   const now = phone.querySelector('#words')
   if (kept && now) {
     now.value = kept.value
@@ -387,7 +402,8 @@ async function refresh(force) {
   }
 }
 
-draw(true)
+open()
+addEventListener('hashchange', open)
 drawDesk()
 refresh()
 setInterval(() => { if (!document.hidden) refresh() }, 1000)
