@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +121,19 @@ func setNullable(v any) {
 	}
 }
 
+// errorContent adds to a problem, for pages, that people are told in HTML.
+func errorContent(responses, problem map[string]any) map[string]any {
+	content := maps.Clone(problem)
+	for _, status := range []string{"200", "302"} {
+		r, _ := responses[status].(map[string]any)
+		media, _ := r["content"].(map[string]any)
+		if page, ok := media["text/html"]; ok {
+			content["text/html"] = page
+		}
+	}
+	return content
+}
+
 // setProblems gives every error the media type of problems, and says of every
 // operation that it may end in others than those it lists.
 func setProblems(doc map[string]any) error {
@@ -138,10 +152,10 @@ func setProblems(doc map[string]any) error {
 			}
 			for status, response := range responses {
 				if r, _ := response.(map[string]any); status[0] >= '4' {
-					r["content"] = problem
+					r["content"] = errorContent(responses, problem)
 				}
 			}
-			responses["default"] = map[string]any{"description": "其他错误，见 code 和 detail", "content": problem}
+			responses["default"] = map[string]any{"description": "其他错误，见 code 和 detail", "content": errorContent(responses, problem)}
 		}
 	}
 	return nil

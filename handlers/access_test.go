@@ -30,11 +30,16 @@ var access = map[string]string{
 	"POST /api/v1/staff/notices/{id}/terminate": "era",
 	"POST /api/v1/staff/notices/{id}/withdraw":  "ra",
 	"GET /api/v1/staff/audit":                   "ao",
-	"GET /api/v1/staff/{kind}":                  "erao",
-	"POST /api/v1/staff/{kind}":                 "a",
-	"GET /api/v1/staff/{kind}/{id}":             "erao",
-	"PATCH /api/v1/staff/{kind}/{id}":           "a",
-	"GET /api/v1/staff/{kind}/{id}/history":     "erao",
+
+	"GET /api/v1/staff/kiosks":                         "erao",
+	"POST /api/v1/staff/kiosks/{pairing_code}/approve": "a",
+	"POST /api/v1/staff/kiosks/{id}/revoke":            "a",
+
+	"GET /api/v1/staff/{kind}":              "erao",
+	"POST /api/v1/staff/{kind}":             "a",
+	"GET /api/v1/staff/{kind}/{id}":         "erao",
+	"PATCH /api/v1/staff/{kind}/{id}":       "a",
+	"GET /api/v1/staff/{kind}/{id}/history": "erao",
 }
 
 var initials = map[byte]string{'e': "editor", 'r': "reviewer", 'a': "admin", 'o': "auditor", 'i': "ivr"}
@@ -63,7 +68,7 @@ func TestAccess(t *testing.T) {
 	}
 	w.secrets["unknown"] = "gk_nobody_was_given_this"
 	seen := map[string]bool{}
-	fill := strings.NewReplacer("{id}", "01900000-0000-7000-8000-000000000000", "{rev}", "1", "{sha256}", strings.Repeat("0", 64), "{code}", "E1", "{file}", "x")
+	fill := strings.NewReplacer("{id}", "01900000-0000-7000-8000-000000000000", "{rev}", "1", "{sha256}", strings.Repeat("0", 64), "{code}", "E1", "{file}", "x", "{pairing_code}", "000000")
 	rows := w.rows(t)
 	for _, route := range w.edge.Routes() {
 		name, token := secured(t, route)
@@ -74,7 +79,8 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s: the document asks for a token: %v; the table of access has it: %v", name, token, known)
 		}
 		if !known {
-			if r := w.call(t, route.Method, path, opts{want: anyStatus}); r.status == 401 || r.status == 403 {
+			device := strings.HasPrefix(route.Path, "/api/v1/kiosk/") // it has a token of its own, in a cookie
+			if r := w.call(t, route.Method, path, opts{want: anyStatus}); (r.status == 401 || r.status == 403) && !device {
 				t.Errorf("%s is public, and answers %d", name, r.status)
 			}
 			continue
@@ -95,6 +101,7 @@ func TestAccess(t *testing.T) {
 			}
 		}
 	}
+	rows["kiosk"]++ // anybody may begin a pairing
 	w.unchanged(t, rows, "asking every route for what is not there")
 	for name := range maps.Keys(access) {
 		if !seen[name] {

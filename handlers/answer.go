@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/web"
 )
 
 // Cache is the read model: encoded answers, kept for as long as they are true.
@@ -112,6 +113,9 @@ func writeAnswer(ctx *fasthttp.RequestCtx, head *requestHead, a *disclosure.Answ
 		}
 	}
 	h.SetContentType(a.Type)
+	if a.Type == mediaHTML {
+		setPageHeaders(ctx, web.Policy)
+	}
 	if a.Disposition != "" {
 		h.SetCanonical(nameDisposition, readOnly(a.Disposition))
 	}
@@ -198,9 +202,11 @@ func weightOf(text []byte) float64 {
 	return q
 }
 
-func brotliBytes(b []byte) []byte {
+func brotliBytes(b []byte) []byte { return brotliAt(b, 5) }
+
+func brotliAt(b []byte, level int) []byte {
 	var out bytes.Buffer
-	w := brotli.NewWriterLevel(&out, 5)
+	w := brotli.NewWriterLevel(&out, level)
 	_, _ = w.Write(b) // a bytes.Buffer takes everything
 	_ = w.Close()
 	return out.Bytes()

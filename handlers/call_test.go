@@ -122,7 +122,11 @@ func (w *world) answered(t *testing.T, req *http.Request, res *http.Response, wa
 		t.Errorf("%s: no request id, or no nosniff: %v", requestLine(req), r.header)
 	}
 	if r.status >= 400 {
-		r.checkProblem(t, req)
+		if r.isPage() {
+			r.checkErrorPage(t, req)
+		} else {
+			r.checkProblem(t, req)
+		}
 		w.checkQuiet(t, r)
 	}
 	describe(t, req, r)
@@ -165,6 +169,24 @@ func (r reply) checkProblem(t *testing.T, req *http.Request) {
 		if r.text(at+".field") == "" || r.text(at+".code") == "" || !chinese(r.text(at+".message")) {
 			t.Errorf("%s: fault %d does not say what is wrong where: %s", requestLine(req), i, r.body)
 		}
+	}
+}
+
+// isPage reports whether the answer is HTML, as people are told.
+func (r reply) isPage() bool { return r.header.Get("Content-Type") == "text/html; charset=utf-8" }
+
+// checkErrorPage checks what every error page does: say what happened, lead
+// somewhere, be kept by nobody and load nothing from elsewhere.
+func (r reply) checkErrorPage(t *testing.T, req *http.Request) {
+	t.Helper()
+	if r.header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(r.header.Get("Content-Security-Policy"), "default-src 'none';") {
+		t.Errorf("%s: %d as a page has the headers %v", requestLine(req), r.status, r.header)
+	}
+	if req != nil && req.Method == http.MethodHead {
+		return
+	}
+	if !r.holds(`href="/"`) || !r.holds("<h1") || !chinese(string(r.body)) {
+		t.Errorf("%s: the error page leads nowhere: %s", requestLine(req), r.body)
 	}
 }
 

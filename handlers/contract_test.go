@@ -44,7 +44,7 @@ func mustContract(t *testing.T) *openapi3.T {
 	return doc
 }
 
-var placeholder = regexp.MustCompile(`\\\{[a-z0-9]+\\\}`)
+var placeholder = regexp.MustCompile(`\\\{[a-z0-9_]+\\\}`)
 
 // operation finds what the document says of a method and an escaped path. Where
 // two templates fit, the one with more of its own words is meant.
@@ -78,6 +78,9 @@ func describe(t *testing.T, req *http.Request, r reply) {
 			method = http.MethodGet
 		}
 		template, op = operation(doc, method, req.URL.EscapedPath())
+	}
+	if op == nil && r.status >= 400 && r.isPage() {
+		return // checkErrorPage has read it
 	}
 	if op == nil { // then it must be an error, of the general form
 		describeProblem(t, doc, req, r)

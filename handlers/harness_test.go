@@ -64,7 +64,7 @@ func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	w.store, file = storetest.SQLite(t)
 	w.service = &publish.Service{Store: w.store, Now: w.Now}
 	w.cache = cache.New(cache.Options{Source: w.store, Now: w.Now})
-	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache,
+	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.Now, Swagger: docs.Swagger, OpenAPI: docs.OpenAPI,
 		PublicURL: "https://gongkai.test"}
 	for _, f := range adjust {

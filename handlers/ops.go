@@ -26,6 +26,8 @@ type OpsConfig struct {
 	Metrics *Metrics
 	Queries func() int64 // read snapshots taken since the start
 	Drained func() bool  // the server has begun to drain
+	Kiosks  FleetReader  // nil without devices
+	Now     func() time.Time
 }
 
 // NewOps answers on the operations listener: /livez (the process runs), /readyz
@@ -37,6 +39,9 @@ func NewOps(c OpsConfig) http.Handler {
 		c.Metrics, cacheCollector{c.Cache}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "gongkai_store_reads_total", Help: "Read snapshots taken of the database."},
 			func() float64 { return float64(c.Queries()) }))
+	if c.Kiosks != nil {
+		registry.MustRegister(kioskCollector{c.Kiosks, c.Now})
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

@@ -67,6 +67,10 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeNoEvent:        http.StatusNotFound,
 	disclosure.CodePushState:      http.StatusConflict,
 	disclosure.CodeSigned:         http.StatusForbidden,
+
+	disclosure.CodeNoKiosk:      http.StatusNotFound,
+	disclosure.CodeKioskToken:   http.StatusUnauthorized,
+	disclosure.CodeKioskRevoked: http.StatusForbidden,
 }
 
 // problemOf turns any error into a problem. What is no *disclosure.Error is
@@ -115,6 +119,11 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	h.Set(fiber.HeaderCacheControl, "no-store")
 	h.Del(fiber.HeaderETag)
 	ctx.Response.SetStatusCode(p.Status)
+	if wantsPage(ctx) {
+		link, _ := ctx.UserValue(keyLink).(string)
+		s.failPage(ctx, p, link)
+		return
+	}
 	ctx.Response.Header.SetContentType(mediaProblem)
 	ctx.Response.SetBody(body)
 }

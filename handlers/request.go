@@ -126,9 +126,9 @@ const maxLimitKeys = 65_536
 
 // newLimiter counts in a store of our own: throttled's takes one lock for all
 // clients on every request.
-func newLimiter(rate, burst int, now func() time.Time) (*throttled.GCRARateLimiterCtx, error) {
+func newLimiter(quota throttled.RateQuota, now func() time.Time) (*throttled.GCRARateLimiterCtx, error) {
 	store := limitStore{now: now, counters: otter.Must(&otter.Options[string, *atomic.Int64]{MaximumSize: maxLimitKeys})}
-	return throttled.NewGCRARateLimiterCtx(store, throttled.RateQuota{MaxRate: throttled.PerSec(rate), MaxBurst: burst})
+	return throttled.NewGCRARateLimiterCtx(store, quota)
 }
 
 // limitStore implements throttled.GCRAStoreCtx: the newest maxLimitKeys clients,

@@ -25,6 +25,8 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/notices/:id/qr.svg", s.getQR)
 	s.get(app, "/api/v1/projects/*", s.getProject)
 	s.get(app, "/api/v1/changes", s.listChanges)
+	s.get(app, "/api/v1/feeds/:file", s.getFeed)
+	s.routeKiosk(app)
 	s.get(app, "/swagger.json", s.getSwagger)
 	s.get(app, "/openapi.json", s.getOpenAPI)
 	s.get(app, "/docs", s.getDocs)
@@ -56,6 +58,9 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/correct", write, s.correctNotice)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/terminate", write, s.terminateNotice)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/withdraw", check, s.withdrawNotice)
+	s.add(app, fiber.MethodGet, "/api/v1/staff/kiosks", read, s.listKiosks)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:pairing_code/approve", manage, s.approveKiosk)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:id/revoke", manage, s.revokeKiosk)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/audit", s.authenticate(admin, auditor), s.listAudit)
 
 	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType} {

@@ -38,6 +38,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/web"
 )
 
 const (
@@ -65,6 +66,7 @@ type Config struct {
 	Desk      Desk
 	Tokens    Tokens
 	Cache     Cache
+	Kiosks    Kiosks
 	Log       *slog.Logger
 	Now       func() time.Time
 
@@ -74,6 +76,7 @@ type Config struct {
 	Demo      bool   // every reply says so
 	// DemoSite answers everything below /demo/; nil: nothing is there.
 	DemoSite http.Handler
+	Pages     PageConfig
 
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed; may be empty
 	Rate    int            // requests a second from one client; 0: no limit
@@ -87,12 +90,15 @@ type Server struct {
 	Config
 	log      *slog.Logger
 	limiter  *throttled.GCRARateLimiterCtx
+	pairings *throttled.GCRARateLimiterCtx
 	metrics  *Metrics
 	public   *edge
 	staff    *edge
 	requests atomic.Uint64
 	draining atomic.Bool
 	idPrefix string
+	pages    *web.Renderer
+	assets   sync.Map // hash → *disclosure.Answer of a style sheet or script
 }
 
 // edge is one listener's routes and its server.
@@ -136,14 +142,22 @@ func (e *edge) shutdown(ctx context.Context) error {
 // New makes a server. It fails on a configuration that cannot work.
 func New(c Config) (*Server, error) {
 	s := &Server{Config: c, log: c.Log, metrics: newMetrics(), idPrefix: newIDPrefix(c.Now())}
+	var err error
+	if s.pairings, err = newLimiter(pairingQuota, c.Now); err != nil {
+		return nil, fmt.Errorf("handlers: rate limit: %w", err)
+	}
 	if c.Rate > 0 {
-		var err error
-		if s.limiter, err = newLimiter(c.Rate, c.Burst, c.Now); err != nil {
+		quota := throttled.RateQuota{MaxRate: throttled.PerSec(c.Rate), MaxBurst: c.Burst}
+		if s.limiter, err = newLimiter(quota, c.Now); err != nil {
 			return nil, fmt.Errorf("handlers: rate limit: %w", err)
 		}
 	}
+	if s.pages, err = newRenderer(&s.Config); err != nil {
+		return nil, fmt.Errorf("handlers: %w", err)
+	}
 	s.public = s.newEdge(func(app *fiber.App) {
 		s.routePublic(app)
+		s.routePages(app)
 		if !c.SeparateStaff {
 			s.routeStaff(app)
 		}

@@ -80,12 +80,13 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
+		Kiosks: a.store, Pages: pageConfig(c),
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
 	})
 	if err != nil {
 		return a, err
 	}
-	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Drained: a.edge.Draining}),
+	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Now: p.now, Drained: a.edge.Draining}),
 		ReadHeaderTimeout: 5 * time.Second}
 	return a, nil
 }

@@ -45,6 +45,7 @@ type config struct {
 		Burst          int      `koanf:"burst"`
 		TrustedProxies []string `koanf:"trusted_proxies"`
 	} `koanf:"limits"`
+	Site    site `koanf:"site"`
 	Publish struct {
 		SecrecyReview bool `koanf:"secrecy_review"`
 	} `koanf:"publish"`
@@ -63,7 +64,7 @@ type option struct {
 
 // options is the one list of settings; flags, environment, file, `config init`
 // and `config print` all derive from it.
-var options = []option{
+var options = append([]option{
 	{"listen", "127.0.0.1:8080", "对外服务的地址", false},
 	{"ops_listen", "127.0.0.1:8081", "运维接口（/livez /readyz /metrics）的地址，不要对外开放", false},
 	{"staff_listen", "", "把经办接口单独放在这个地址；留空则与对外服务同址", false},
@@ -79,7 +80,7 @@ var options = []option{
 	{"limits.burst", 600, "每个客户端瞬时可突发的请求数", false},
 	{"limits.trusted_proxies", []string{}, "可信代理的网段，如 10.0.0.0/8；只有来自它们的 X-Forwarded-For 才被采信", false},
 	{"publish.secrecy_review", true, "发布时必须填写保密审查结果", false},
-}
+}, siteOptions...)
 
 // flagName spells a key as a flag: ops_listen is --ops-listen.
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }

@@ -65,6 +65,10 @@ const (
 	CodeNoEvent        Code = "push.not_found"         // no push has this number
 	CodePushState      Code = "push.state"             // the push cannot do this from where it stands
 	CodeSigned         Code = "link.signature"         // a signed link that is not ours
+
+	CodeNoKiosk      Code = "kiosk.not_found" // no device, pairing or pairing code like this
+	CodeKioskToken   Code = "kiosk.unpaired"  // the device has no token of ours
+	CodeKioskRevoked Code = "kiosk.revoked"   // the device was taken out of the fleet
 )
 
 // Problem is what a person is told of a code.
@@ -127,6 +131,10 @@ var Problems = map[Code]Problem{
 	CodeNoEvent:        {"没有这次推送", "推送列表见 /api/v1/staff/pushes。"},
 	CodePushState:      {"这次推送现在不能做这一步", "请刷新后查看它的状态。"},
 	CodeSigned:         {"链接无效", "请从收到的卡片重新打开。"},
+
+	CodeNoKiosk:      {"没有这台终端或这次配对", "请核对终端屏幕上的 6 位配对码；配对码 10 分钟内有效，过期后终端会显示新的。"},
+	CodeKioskToken:   {"终端尚未登记", "请用终端屏幕上的配对码由管理员批准。"},
+	CodeKioskRevoked: {"终端已停用", "公开查询不受影响；需要恢复时请重新配对。"},
 }
 
 // FieldError is one thing wrong with one field of what a person sent.

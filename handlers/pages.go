@@ -1,0 +1,488 @@
+package handlers
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/web"
+	"gongkai/internal/workday"
+)
+
+const mediaHTML = "text/html; charset=utf-8"
+
+// PageConfig is what the pages need beyond the read model. The zero value works.
+type PageConfig struct {
+	SiteName string // as every header shows it; "" is the built-in name
+	Hotline  string // telephone number for questions, "" for none
+	Account  web.Account
+	// AccountURL is what the official account's QR code holds, "" for none.
+	AccountURL string
+	SDK        PageSigner // nil unless WeChat's JS-SDK is configured
+}
+
+// PageSigner signs a page's address for WeChat's JS-SDK.
+type PageSigner interface {
+	SignPage(ctx context.Context, url string) (disclosure.PageSignature, error)
+}
+
+func (p PageConfig) siteName() string {
+	if p.SiteName == "" {
+		return "亭湖区公共资源配置信息公开"
+	}
+	return p.SiteName
+}
+
+// newRenderer makes the pages of the site that the configuration describes.
+func newRenderer(c *Config) (*web.Renderer, error) {
+	return web.New(web.Site{Name: c.Pages.siteName(), URL: c.PublicURL, Hotline: c.Pages.Hotline, Demo: c.Demo})
+}
+
+// routePages mounts the H5, the kiosk and what they load.
+func (s *Server) routePages(app *fiber.App) {
+	s.page(app, "/", s.getHomePage)
+	s.page(app, "/s/:sector", s.getSectorPage)
+	s.page(app, "/n/:id", s.getNoticeLink)
+	s.page(app, "/n/:id/:rev", s.getNoticePage)
+	s.page(app, "/p/*", s.getProjectPage)
+	s.page(app, "/search", s.getSearchPage)
+	s.page(app, "/subscribe", s.getSubscribePage)
+	s.page(app, "/kiosk", s.getKioskPage)
+	s.get(app, "/kiosk/sw.js", s.getWorker)
+	s.get(app, "/kiosk/snapshot.json", s.getSnapshot)
+	s.get(app, "/kiosk/n/:id", s.getKioskNotice)
+	s.get(app, "/assets/:file", s.getAsset)
+}
+
+// keyPage marks requests that people make: their errors are pages too.
+const keyPage = "gongkai.page"
+
+func (s *Server) page(app *fiber.App, path string, h fiber.Handler) {
+	s.add(app, fiber.MethodGet, path, func(c *fiber.Ctx) error {
+		c.Context().SetUserValue(keyPage, true)
+		return h(c)
+	})
+}
+
+// wantsPage reports whether an error is to be told as a page: on a page's
+// address, or on one that does not exist and that a browser asks for.
+func wantsPage(ctx *fasthttp.RequestCtx) bool {
+	if ctx.UserValue(keyPage) != nil {
+		return true
+	}
+	path := string(ctx.Path())
+	return routeOf(ctx) == routeNone && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/") &&
+		(ctx.IsGet() || ctx.IsHead()) && strings.Contains(string(ctx.Request.Header.Peek(fiber.HeaderAccept)), "text/html")
+}
+
+// failPage writes a problem as a page.
+func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
+	f := web.Failure{Status: p.Status, Title: p.Title, Detail: p.Detail, Help: disclosure.Problems[disclosure.Code(p.Code)].Help,
+		RequestID: p.RequestID, Link: link, Retry: p.Status == fiber.StatusServiceUnavailable || p.Status == fiber.StatusTooManyRequests}
+	switch disclosure.Code(p.Code) {
+	case disclosure.CodeNoRoute:
+		f.Title, f.Help = "没有这个页面", "请核对网址，或从首页和检索进入。"
+	case disclosure.CodeWithdrawn:
+		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
+	case disclosure.CodeNoItem:
+		f.Help = "请从首页选择领域。"
+	}
+	if p.Status < fiber.StatusInternalServerError {
+		f.RequestID = ""
+	}
+	body, err := s.pages.Render(f)
+	if err != nil {
+		s.log.Error("page not rendered", "request_id", p.RequestID, "error", err)
+		body = []byte(p.Title)
+	}
+	setPageHeaders(ctx, web.Policy)
+	ctx.Response.Header.SetContentType(mediaHTML)
+	ctx.Response.SetBody(body)
+}
+
+var (
+	nameCSP      = []byte(fiber.HeaderContentSecurityPolicy)
+	nameReferrer = []byte(fiber.HeaderReferrerPolicy)
+	valueSame    = []byte("same-origin")
+)
+
+func setPageHeaders(ctx *fasthttp.RequestCtx, policy string) {
+	ctx.Response.Header.SetCanonical(nameCSP, readOnly(policy))
+	ctx.Response.Header.SetCanonical(nameReferrer, valueSame)
+}
+
+// answeredPage serves a rendered page from the cache under the key, made by
+// fill when it is missing. A page that had to be served stale says so.
+func (s *Server) answeredPage(c *fiber.Ctx, key string, fill func(context.Context) (*disclosure.Answer, error)) error {
+	a, age, err := s.Cache.Get(c.UserContext(), "page/"+key, fill)
+	if err != nil {
+		return err
+	}
+	ctx := c.Context()
+	if age > 0 {
+		asOf := s.Now().Add(-age)
+		a = &disclosure.Answer{Type: a.Type, Private: true, Body: web.MarkStale(a.Body, asOf.In(workday.Shanghai).Format("15:04"))}
+		c.Set(fiber.HeaderAge, strconv.Itoa(int(age/time.Second)))
+		c.Set(fiber.HeaderWarning, `110 gongkai "Response is Stale"`)
+	} else if uri := ctx.Request.RequestURI(); len(uri) <= maxAlias && !a.Private {
+		s.Cache.Alias(string(uri), "page/"+key)
+	}
+	head := readHead(ctx)
+	writeAnswer(ctx, &head, a)
+	return nil
+}
+
+// today is the civil day in Shanghai.
+func (s *Server) today() workday.Date { return workday.DateOf(s.Now()) }
+
+// pageAnswer renders a page read at a position of the feed; it holds until the
+// instant given.
+func (s *Server) pageAnswer(p web.Page, r disclosure.Reading, until time.Time) (*disclosure.Answer, error) {
+	body, err := s.pages.Render(p)
+	if err != nil {
+		return nil, err
+	}
+	return &disclosure.Answer{Type: mediaHTML, ETag: etagOf(body), Body: body, Position: r.Position, Until: until}, nil
+}
+
+// sectorTiles lists the sectors in force with what they hold.
+func (s *Server) sectorTiles(o disclosure.Overview) []web.SectorTile {
+	tiles := []web.SectorTile{}
+	today := s.today()
+	for _, sector := range o.Catalog.Sectors {
+		if sector.On(today) {
+			tiles = append(tiles, web.SectorTile{Code: sector.Code, Name: sector.Name, Count: o.Sectors[sector.Code]})
+		}
+	}
+	return tiles
+}
+
+// getHomePage shows the first screen.
+//
+//	@Summary	首页
+//	@Tags		页面
+//	@Produce	html
+//	@Success	200	{string}	string
+//	@Router		/ [get]
+func (s *Server) getHomePage(c *fiber.Ctx) error {
+	return s.answeredPage(c, "home", func(ctx context.Context) (*disclosure.Answer, error) {
+		o, _, _, err := s.overview(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now := s.Now()
+		p := web.Home{Now: now, Sectors: s.sectorTiles(o)}
+		if p.Newest, err = s.Reader.Notices(ctx, disclosure.NoticeQuery{Limit: homeRows, Sort: disclosure.SortPublished}, now); err != nil {
+			return nil, err
+		}
+		if p.Deadline, err = s.Reader.Notices(ctx, disclosure.NoticeQuery{Limit: closingRows, Sort: disclosure.SortDeadline, Open: true}, now); err != nil {
+			return nil, err
+		}
+		return s.pageAnswer(p, o.Reading, web.Until(now, append(web.Deadlines(p.Newest), web.Deadlines(p.Deadline)...)...))
+	})
+}
+
+// closingRows is how many deadlines the first screen shows.
+const closingRows = 5
+
+// lenient reads the query of a page: what it does not know, and what a form
+// leaves empty, is not there. WeChat appends parameters of its own.
+func lenient(c *fiber.Ctx, known ...string) *params {
+	p := readParams(c, known...)
+	kept := p.faults[:0]
+	for _, f := range p.faults {
+		if f.Code != string(disclosure.CodeUnknown) {
+			kept = append(kept, f)
+		}
+	}
+	p.faults = kept
+	for name, values := range p.values {
+		if strings.TrimSpace(strings.Join(values, "")) == "" {
+			delete(p.values, name)
+		} else if len(values) > 1 {
+			p.values[name] = values[:1]
+		}
+	}
+	return p
+}
+
+// getSectorPage lists a sector's notices.
+//
+//	@Summary	领域页
+//	@Tags		页面
+//	@Produce	html
+//	@Param		sector	path		string	true	"领域"
+//	@Success	200		{string}	string
+//	@Failure	404		{object}	Problem
+//	@Router		/s/{sector} [get]
+func (s *Server) getSectorPage(c *fiber.Ctx) error {
+	catalog := s.Cache.Catalog()
+	sector, err := catalog.Sector(strings.Clone(c.Params("sector")))
+	if err != nil {
+		return err
+	}
+	p := lenient(c, "type", "sort", "cursor")
+	q := disclosure.NoticeQuery{Sectors: []string{sector.Code}, Limit: disclosure.DefaultLimit, Sort: disclosure.SortPublished}
+	chosen := p.text("type", 100)
+	if t, err := catalog.Type(chosen); err == nil && t.Sector == sector.Code {
+		q.Types = []string{chosen}
+	} else {
+		chosen = ""
+	}
+	if p.text("sort", 20) == string(disclosure.SortDeadline) {
+		q.Sort, q.Open = disclosure.SortDeadline, true
+	}
+	q.After = p.cursor(q.Canonical())
+	if err := p.err(); err != nil {
+		return err
+	}
+	key, list := listKey(q)
+	return s.answeredPage(c, "sector/"+key, func(ctx context.Context) (*disclosure.Answer, error) {
+		now := s.Now()
+		page := web.Sector{Now: now, Code: sector.Code, Name: sector.Name, Type: chosen, Sort: q.Sort, Paged: q.After != nil}
+		if page.List, err = s.Reader.Notices(ctx, q, now); err != nil {
+			return nil, err
+		}
+		for _, t := range page.List.Catalog.TypesOf(sector.Code) {
+			if t.On(s.today()) {
+				page.Types = append(page.Types, t)
+			}
+		}
+		for _, b := range sectorBodies(page.List.Catalog, sector.Code) {
+			page.Bodies = append(page.Bodies, b.Name)
+		}
+		page.Next = nextLink(page.Link(chosen, string(q.Sort)), page.List, list)
+		return s.pageAnswer(page, page.List.Reading, web.Until(now, append(web.Deadlines(page.List), page.List.Until)...))
+	})
+}
+
+// listKey names a page of a list for the cache, and the list for its cursors.
+func listKey(q disclosure.NoticeQuery) (key, list string) {
+	list = q.Canonical()
+	key = list + "&limit=" + strconv.Itoa(q.Limit)
+	if q.After != nil {
+		key += "&cursor=" + q.After.Encode(list)
+	}
+	return key, list
+}
+
+// nextLink adds the cursor of the following page to a link, "" on the last.
+func nextLink(link string, page disclosure.NoticePage, list string) string {
+	if page.Next == nil {
+		return ""
+	}
+	joint := "?"
+	if strings.Contains(link, "?") {
+		joint = "&"
+	}
+	return link + joint + "cursor=" + page.Next.Encode(list)
+}
+
+// getSearchPage searches.
+//
+//	@Summary	检索页
+//	@Tags		页面
+//	@Produce	html
+//	@Success	200	{string}	string
+//	@Success	302	{string}	string	"检索词是公告编号，转到公告"
+//	@Router		/search [get]
+func (s *Server) getSearchPage(c *fiber.Ctx) error {
+	p := lenient(c, noticeParams...)
+	delete(p.values, "limit")
+	form := web.SearchForm{Q: p.first("q"), Sector: p.first("sector"), Type: p.first("type"), Since: p.first("since"), Until: p.first("until"),
+		AmountMin: p.first("amount_min"), AmountMax: p.first("amount_max"), Sort: p.first("sort"), Open: p.first("open") == "true"}
+	if code := disclosure.Normalize(form.Q); disclosure.ValidCode(code) && !form.Filtered() {
+		if _, err := s.Reader.Status(c.UserContext(), disclosure.NoticeRef{Code: code}); err == nil {
+			return redirect(c, "/n/"+code)
+		}
+	}
+	q := p.noticeQuery(s.Cache.Catalog())
+	if len(p.faults) > 0 {
+		return s.searchFaults(c, form, p.faults)
+	}
+	key, list := listKey(q)
+	return s.answeredPage(c, "search/"+key, func(ctx context.Context) (*disclosure.Answer, error) {
+		o, _, _, err := s.overview(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now := s.Now()
+		page := web.Search{Now: now, Asked: form.Q != "" || form.Filtered(), Form: form, Sectors: s.sectorTiles(o), Paged: q.After != nil}
+		if page.List, err = s.Reader.Notices(ctx, q, now); err != nil {
+			return nil, err
+		}
+		page.Next = nextLink("/search?"+form.Encode(), page.List, list)
+		return s.pageAnswer(page, o.Reading, web.Until(now, append(web.Deadlines(page.List), page.List.Until)...))
+	})
+}
+
+// redirect leads to another page, this time.
+func redirect(c *fiber.Ctx, path string) error {
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderContentType, mediaHTML)
+	return c.Redirect(path, fiber.StatusFound)
+}
+
+// first returns what was sent for a parameter, as it is to be shown again.
+func (p *params) first(name string) string {
+	if v := p.values[name]; len(v) > 0 {
+		return strings.TrimSpace(v[0])
+	}
+	return ""
+}
+
+// searchFaults shows the form again with what is wrong with it.
+func (s *Server) searchFaults(c *fiber.Ctx, form web.SearchForm, faults []disclosure.FieldError) error {
+	o, _, _, err := s.overview(c.UserContext())
+	if err != nil {
+		return err
+	}
+	page := web.Search{Now: s.Now(), Asked: true, Form: form, Sectors: s.sectorTiles(o)}
+	for _, f := range faults {
+		page.Faults = append(page.Faults, formLabels[f.Field]+f.Message)
+	}
+	body, err := s.pages.Render(page)
+	if err != nil {
+		return err
+	}
+	c.Status(fiber.StatusBadRequest)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	setPageHeaders(c.Context(), web.Policy)
+	c.Set(fiber.HeaderContentType, mediaHTML)
+	return c.Send(body)
+}
+
+// formLabels names the fields of the search form as it labels them.
+var formLabels = map[string]string{"q": "检索词：", "sector": "领域：", "type": "公告类型：", "since": "发布日期：", "until": "发布日期：",
+	"amount_min": "金额：", "amount_max": "金额：", "sort": "排序：", "open": "只看尚未截止的：", "cursor": "翻页："}
+
+// getProjectPage shows a project's timeline.
+//
+//	@Summary	项目页
+//	@Tags		页面
+//	@Produce	html
+//	@Param		code	path		string	true	"项目编号（须作 URL 编码）"
+//	@Success	200		{string}	string
+//	@Failure	404		{object}	Problem
+//	@Router		/p/{code} [get]
+func (s *Server) getProjectPage(c *fiber.Ctx) error {
+	code, err := url.PathUnescape(c.Params("*"))
+	if err != nil || code == "" || len(code) > 400 {
+		return disclosure.Errorf(disclosure.CodeNoProject, "没有找到这个项目")
+	}
+	return s.answeredPage(c, "project/"+disclosure.ProjectKey(code), func(ctx context.Context) (*disclosure.Answer, error) {
+		timeline, err := s.Reader.Project(ctx, code)
+		if err != nil {
+			return nil, err
+		}
+		now := s.Now()
+		deadlines := web.Deadlines(disclosure.NoticePage{Items: timeline.Notices})
+		return s.pageAnswer(web.Project{Now: now, ProjectTimeline: timeline}, timeline.Reading, web.Until(now, deadlines...))
+	})
+}
+
+// getSubscribePage tells how to subscribe.
+//
+//	@Summary	订阅页
+//	@Tags		页面
+//	@Produce	html
+//	@Success	200	{string}	string
+//	@Router		/subscribe [get]
+func (s *Server) getSubscribePage(c *fiber.Ctx) error {
+	o, _, _, err := s.overview(c.UserContext())
+	if err != nil {
+		return err
+	}
+	page := web.Subscribe{Sectors: s.sectorTiles(o), Account: s.Pages.Account}
+	if s.Pages.AccountURL != "" {
+		if page.Account.QR, err = qrImage(s.Pages.AccountURL, page.Account.Name); err != nil {
+			return err
+		}
+	}
+	for _, tile := range page.Sectors {
+		if tile.Code == c.Query("sector") {
+			page.Sector = tile.Code
+		}
+	}
+	policy := web.Policy
+	if s.Pages.SDK != nil && strings.Contains(c.Get(fiber.HeaderUserAgent), "MicroMessenger") {
+		signed, err := s.Pages.SDK.SignPage(c.UserContext(), s.PublicURL+string(c.Request().RequestURI()))
+		if err != nil { // the QR code serves as well
+			s.log.Warn("subscribe page not signed", "error", err)
+		} else {
+			page.SDK, policy = &signed, web.WeChatPolicy
+		}
+	}
+	body, err := s.pages.Render(page)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store") // a signature is for one visit
+	setPageHeaders(c.Context(), policy)
+	c.Set(fiber.HeaderContentType, mediaHTML)
+	return c.Send(body)
+}
+
+// qrImage draws a QR code as a picture within the page.
+func qrImage(text, title string) (template.URL, error) {
+	svg, err := qrSVG(text, title)
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(svg)), err //nolint:gosec // a picture drawn here
+}
+
+// getAsset returns a style sheet, script or picture of the pages.
+//
+//	@Summary	页面的样式、脚本和图标
+//	@Tags		页面
+//	@Produce	text/css,text/javascript,image/svg+xml
+//	@Param		file	path		string	true	"文件名，含内容的散列值"
+//	@Success	200		{string}	string
+//	@Failure	404		{object}	Problem
+//	@Router		/assets/{file} [get]
+func (s *Server) getAsset(c *fiber.Ctx) error {
+	asset, exact, ok := web.FindAsset(c.Params("file"))
+	if !ok {
+		return disclosure.Errorf(disclosure.CodeNoRoute, "没有这个文件")
+	}
+	s.sendAsset(c, asset)
+	if exact {
+		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	}
+	return nil
+}
+
+// sendAsset writes an asset, compressed as well as can be: once for all readers.
+func (s *Server) sendAsset(c *fiber.Ctx, asset web.Asset) {
+	kept, _ := s.assets.LoadOrStore(asset.Hash, &disclosure.Answer{Type: asset.Type, ETag: `W/"` + asset.Hash + `"`, Body: asset.Body})
+	a, _ := kept.(*disclosure.Answer) // nothing else is stored
+	a.Encoded("br", func(b []byte) []byte { return brotliAt(b, brotli.BestCompression) })
+	head := readHead(c.Context())
+	writeAnswer(c.Context(), &head, a)
+}
+
+// getWorker returns the kiosk's service worker.
+//
+//	@Summary	自助终端的后台脚本
+//	@Tags		页面
+//	@Produce	text/javascript
+//	@Success	200	{string}	string
+//	@Router		/kiosk/sw.js [get]
+func (s *Server) getWorker(c *fiber.Ctx) error {
+	s.sendAsset(c, web.Worker())
+	c.Set("Service-Worker-Allowed", "/kiosk")
+	return nil
+}
+
+// isCode reports whether err is a refusal of the code.
+func isCode(err error, code disclosure.Code) bool {
+	return errors.Is(err, &disclosure.Error{Code: code})
+}

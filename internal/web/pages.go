@@ -1,0 +1,167 @@
+package web
+
+import (
+	"html/template"
+	"net/url"
+	"time"
+
+	"gongkai/internal/disclosure"
+)
+
+// Home is the first screen: sectors, the newest notices, and what closes soon.
+type Home struct {
+	Now      time.Time
+	Sectors  []SectorTile
+	Newest   disclosure.NoticePage
+	Deadline disclosure.NoticePage // open ones, the earliest first
+}
+
+// SectorTile is a sector with how much of it is public.
+type SectorTile struct {
+	Code, Name string
+	Count      disclosure.SectorCount
+}
+
+// Sector lists the notices of a sector.
+type Sector struct {
+	Now    time.Time
+	Code   string
+	Name   string
+	Types  []*disclosure.NoticeType // of the sector, in force
+	Type   string                   // code of the one chosen, or ""
+	Sort   disclosure.Sort
+	List   disclosure.NoticePage
+	Next   string // link to the next page, or ""
+	Paged  bool   // this is not the first page
+	Bodies []string
+}
+
+// Search is the search form and, once something was asked, what was found.
+type Search struct {
+	Now     time.Time
+	Asked   bool
+	Form    SearchForm
+	Faults  []string // what is wrong with the form, in words
+	Sectors []SectorTile
+	List    disclosure.NoticePage
+	Next    string // link to the next page, or ""
+	Paged   bool
+}
+
+// SearchForm is the form as it was sent, to be shown again.
+type SearchForm struct {
+	Q, Sector, Type, Since, Until, AmountMin, AmountMax, Sort string
+	Open                                                      bool
+}
+
+// Filtered reports whether more than words was asked for.
+func (f SearchForm) Filtered() bool {
+	return f.Sector != "" || f.Type != "" || f.Since != "" || f.Until != "" || f.AmountMin != "" || f.AmountMax != "" || f.Open
+}
+
+// Notice is one revision of a notice.
+type Notice struct {
+	Now time.Time
+	disclosure.NoticeDetail
+	Current   int                   // the newest public revision
+	Status    disclosure.Status     // of the notice as it stands
+	History   []disclosure.Revision // newest first
+	Changes   []disclosure.Difference
+	ChangesOf int // the revision that Changes compares with; 0 for none
+	TablePage int // which page of long tables, from 1
+}
+
+// Old reports whether a newer revision is public.
+func (n Notice) Old() bool { return n.Rev != n.Current }
+
+// Project is a project with all its notices.
+type Project struct {
+	Now time.Time
+	disclosure.ProjectTimeline
+}
+
+// Subscribe tells how to be told of new notices.
+type Subscribe struct {
+	Sectors []SectorTile
+	Sector  string // the one preselected, or ""
+	Account Account
+	SDK     *disclosure.PageSignature // nil unless WeChat's JS-SDK is configured
+}
+
+// Account is the official account (公众号) people follow.
+type Account struct {
+	Name string       // "" when none is configured
+	QR   template.URL // the picture of its QR code, or ""
+	URL  string       // what to open instead of scanning, or ""
+}
+
+// Failure says what went wrong and what to do now.
+type Failure struct {
+	Status    int
+	Title     string
+	Detail    string
+	Help      string
+	Link      string // to the newest revision of what was asked for, or ""
+	RequestID string
+	Retry     bool // trying again later may help
+}
+
+// Kiosk is the shell of the kiosk; its script fills it.
+type Kiosk struct{ Sectors []SectorTile }
+
+// KioskNotice is a notice as a fragment for the kiosk's shell.
+type KioskNotice struct{ Notice }
+
+func (Home) template() string        { return "home" }
+func (Sector) template() string      { return "sector" }
+func (Search) template() string      { return "search" }
+func (Notice) template() string      { return "notice" }
+func (Project) template() string     { return "project" }
+func (Subscribe) template() string   { return "subscribe" }
+func (Failure) template() string     { return "failure" }
+func (Kiosk) template() string       { return "kiosk" }
+func (KioskNotice) template() string { return "kiosk_notice" }
+
+// Pager is where a list goes on.
+type Pager struct {
+	Paged       bool
+	First, Next string
+}
+
+// Link is the list of the same sector with another type or order.
+func (s Sector) Link(typ, sort string) string {
+	v := url.Values{}
+	if typ != "" {
+		v.Set("type", typ)
+	}
+	if sort != string(disclosure.SortPublished) {
+		v.Set("sort", sort)
+	}
+	if len(v) == 0 {
+		return "/s/" + s.Code
+	}
+	return "/s/" + s.Code + "?" + v.Encode()
+}
+
+// Pager leads through the list.
+func (s Sector) Pager() Pager { return Pager{s.Paged, s.Link(s.Type, string(s.Sort)), s.Next} }
+
+// Pager leads through what was found.
+func (s Search) Pager() Pager {
+	return Pager{s.Paged, "/search?" + s.Form.Encode(), s.Next}
+}
+
+// Encode writes the form as a query string.
+func (f SearchForm) Encode() string {
+	v := url.Values{}
+	for key, value := range map[string]string{"q": f.Q, "sector": f.Sector, "type": f.Type, "since": f.Since, "until": f.Until,
+		"amount_min": f.AmountMin, "amount_max": f.AmountMax, "sort": f.Sort} {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	if f.Open {
+		v.Set("open", "true")
+	}
+	return v.Encode()
+}

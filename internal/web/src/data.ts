@@ -1,0 +1,195 @@
+// What the kiosk shows: lists and notices from the server while it answers, and
+// from the snapshot of the newest notices when it does not.
+
+/** Item is a notice in a list; in the snapshot it comes with its page. */
+export interface Item {
+  id: string;
+  code: string;
+  rev: number;
+  title: string;
+  sector: string;
+  type_name: string;
+  body_name: string;
+  status: string;
+  published_at: string;
+  deadline_at: string | null;
+  initials: string; // one character for each of the title's
+  html: string | null; // null for notices that may not be kept
+}
+
+export interface Snapshot {
+  seq: number;
+  as_of: string;
+  sectors: { code: string; name: string; count: number }[];
+  items: Item[];
+  words: { word: string; initials: string }[];
+}
+
+export interface Query {
+  sector?: string;
+  q?: string;
+  sort?: "deadline";
+}
+
+export interface List {
+  items: Item[];
+  next: string | null;
+}
+
+const store = "gongkai-kiosk-data";
+const snapshotURL = "/kiosk/snapshot.json";
+
+/** Missing is the server's word that something is not there, with its reason. */
+export class Missing extends Error {}
+
+/** get asks the server and gives up after a while: a hall's network may swallow requests. */
+export async function get(url: string, wait = 4000, init: RequestInit = {}): Promise<Response> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), wait);
+  try {
+    return await fetch(url, { cache: "no-cache", credentials: "omit", signal: stop.signal, ...init });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const empty: Snapshot = { seq: 0, as_of: "", sectors: [], items: [], words: [] };
+
+/** Data is the one copy of the snapshot and the position of the change feed it stands for. */
+export class Data {
+  snapshot: Snapshot = empty;
+  online = false;
+  seq = 0;
+  /** when the server was last heard, by its own clock and by the monotonic one */
+  private heard = { server: 0, at: 0 };
+
+  /** open reads the stored snapshot, then asks for a newer one. */
+  async open(): Promise<void> {
+    try {
+      const kept = await (await caches.open(store)).match(snapshotURL);
+      if (kept) this.take(await kept.json());
+    } catch {
+      // No secure context: then there is no offline copy.
+    }
+    await this.refresh();
+  }
+
+  private take(s: Snapshot): void {
+    this.snapshot = s;
+    this.seq = Math.max(this.seq, s.seq);
+  }
+
+  /** refresh asks for the newest snapshot and keeps it. */
+  async refresh(): Promise<void> {
+    const res = await get(snapshotURL, 8000);
+    if (!res.ok) throw new Error("snapshot " + res.status);
+    const s: Snapshot = await res.clone().json();
+    this.take(s);
+    this.hear(s.as_of);
+    await this.keep(res);
+  }
+
+  private async keep(res: Response): Promise<void> {
+    try {
+      await (await caches.open(store)).put(snapshotURL, res);
+    } catch {
+      // As above, or the disk is full: the copy in memory still serves.
+    }
+  }
+
+  private hear(asOf: string): void {
+    this.online = true;
+    this.heard = { server: Date.parse(asOf), at: performance.now() };
+  }
+
+  /** now is the server's time: the terminal's clock may be wrong. */
+  now(): number {
+    return this.heard.server ? this.heard.server + performance.now() - this.heard.at : Date.parse(this.snapshot.as_of) || Date.now();
+  }
+
+  /** asOf is the time of day the content stands for, as 11:20. */
+  asOf(): string {
+    const at = this.heard.server ? new Date(this.heard.server) : new Date(Date.parse(this.snapshot.as_of));
+    return isNaN(at.getTime()) ? "" : new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(at);
+  }
+
+  /** follow asks what has changed since; withdrawn notices are dropped at once. */
+  async follow(): Promise<{ withdrawn: string[]; changed: string[] }> {
+    const res = await get(`/api/v1/changes?after=${this.seq}&limit=100`, 2500);
+    if (!res.ok) throw new Error("changes " + res.status);
+    const feed: { items: { seq: number; kind: string; notice_id: string | null }[]; last_seq: number } = await res.json();
+    this.hear(res.headers.get("Date") ? new Date(res.headers.get("Date") as string).toISOString() : this.snapshot.as_of);
+    const withdrawn: string[] = [];
+    const changed: string[] = [];
+    for (const c of feed.items) {
+      this.seq = c.seq;
+      if (c.notice_id) (c.kind === "withdrawn" ? withdrawn : changed).push(c.notice_id);
+      else changed.push("");
+    }
+    if (feed.items.length === 0 && feed.last_seq < this.seq) this.seq = feed.last_seq; // a restored backup
+    if (withdrawn.length) await this.drop(withdrawn);
+    return { withdrawn, changed };
+  }
+
+  private async drop(ids: string[]): Promise<void> {
+    const items = this.snapshot.items.filter((i) => !ids.includes(i.id));
+    if (items.length === this.snapshot.items.length) return;
+    this.snapshot = { ...this.snapshot, items };
+    await this.keep(new Response(JSON.stringify(this.snapshot), { headers: { "Content-Type": "application/json" } }));
+  }
+
+  /** list returns a page of notices, from the snapshot where the server is out of reach. */
+  async list(query: Query, limit: number, cursor: string): Promise<List> {
+    if (!cursor.startsWith("#")) {
+      try {
+        return await this.ask(query, limit, cursor);
+      } catch {
+        this.online = false;
+      }
+    }
+    const found = this.local(query);
+    const from = cursor.startsWith("#") ? Number(cursor.slice(1)) : 0;
+    return { items: found.slice(from, from + limit), next: from + limit < found.length ? "#" + (from + limit) : null };
+  }
+
+  private async ask(query: Query, limit: number, cursor: string): Promise<List> {
+    const v = new URLSearchParams({ limit: String(limit) });
+    if (query.sector) v.set("sector", query.sector);
+    if (query.q) v.set("q", query.q);
+    if (query.sort) v.set("sort", query.sort), v.set("open", "true");
+    if (cursor) v.set("cursor", cursor);
+    const res = await get("/api/v1/notices?" + v);
+    if (!res.ok) throw new Error("notices " + res.status);
+    const page: { items: (Omit<Item, "body_name"> & { body: { name: string } })[]; next: string | null } = await res.json();
+    return { items: page.items.map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
+  }
+
+  private local(query: Query): Item[] {
+    const now = this.now();
+    const found = this.snapshot.items.filter(
+      (i) =>
+        (!query.sector || i.sector === query.sector) &&
+        (!query.q || i.title.includes(query.q)) &&
+        (!query.sort || (i.deadline_at !== null && Date.parse(i.deadline_at) > now)),
+    );
+    return query.sort ? found.sort((a, b) => Date.parse(a.deadline_at as string) - Date.parse(b.deadline_at as string)) : found;
+  }
+
+  /** notice returns the page of a notice. It throws Missing with words for the reader. */
+  async notice(code: string): Promise<string> {
+    try {
+      const res = await get("/kiosk/n/" + encodeURIComponent(code));
+      if (res.ok) return await res.text();
+      if (res.status === 404 || res.status === 410) {
+        const problem: { title: string; detail: string } = await res.json();
+        throw new Missing(problem.detail || problem.title);
+      }
+    } catch (e) {
+      if (e instanceof Missing) throw e;
+      this.online = false;
+    }
+    const kept = this.snapshot.items.find((i) => i.code === code);
+    if (kept?.html) return kept.html;
+    throw new Missing(kept ? "网络中断。这类公告含个人信息，不在本机保存，请稍后再试。" : "网络中断，本机只存有最新的公告，没有这一条。请稍后再试，或扫码在手机上查看。");
+  }
+}

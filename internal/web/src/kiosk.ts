@@ -1,0 +1,427 @@
+// The kiosk: one page that never leaves its address, has no history to go back
+// to and forgets all that was typed. Views are drawn from data.ts.
+import { Data, Item, List, Missing } from "./data";
+import { byId, el } from "./dom";
+import { run as runDevice } from "./device";
+import { Idle } from "./idle";
+import { keypad, matches } from "./search";
+import { hush, speak } from "./speak";
+
+type View =
+  | { kind: "home"; tab: "newest" | "deadline" }
+  | { kind: "sector"; code: string; name: string }
+  | { kind: "results"; word: string }
+  | { kind: "search"; text: string }
+  | { kind: "notice"; code: string };
+
+/** Screen is a view and where in it the reader is. */
+interface Screen {
+  view: View;
+  cursors: string[]; // of the pages up to this one
+  next: string | null;
+  scroll: number;
+}
+
+const settings = new URLSearchParams(location.search);
+const seconds = (name: string, byDefault: number, least: number) => Math.max(Number(settings.get(name)) || byDefault, least);
+const sizes = ["标准", "大", "特大"];
+const root = document.documentElement;
+const main = byId("main");
+const data = new Data();
+const pollWait = 1000;
+
+let stack: Screen[] = [];
+let drawing = 0; // counts, so that a late answer does not draw over a newer view
+let size = 0;
+let outdated = false;
+let failures = 0;
+
+const screenOf = (view: View): Screen => ({ view, cursors: [""], next: null, scroll: 0 });
+const top = (): Screen => stack[stack.length - 1];
+
+function toast(text: string): void {
+  const box = byId("toast");
+  box.textContent = text;
+  box.hidden = !text;
+  if (text) setTimeout(() => box.textContent === text && (box.hidden = true), 6000);
+}
+
+function open(view: View): void {
+  hush();
+  if (stack.length) top().scroll = main.scrollTop;
+  stack.push(screenOf(view));
+  void draw();
+}
+
+function home(): void {
+  hush();
+  stack = [screenOf({ kind: "home", tab: "newest" })];
+  void draw();
+}
+
+/** row is one notice as a button. */
+function row(item: Item): HTMLElement {
+  const meta = el("span", { class: "row-meta" }, el("span", {}, item.type_name), el("span", {}, item.body_name), el("span", {}, item.published_at.slice(0, 10)));
+  if (item.deadline_at) meta.append(deadline(item.deadline_at));
+  const title = el("span", { class: "row-title" });
+  if (item.status === "terminated") title.append(el("b", { class: "tag bad" }, "已终止"), " ");
+  title.append(item.title);
+  const button = el("button", { type: "button", class: "row", "data-id": item.id }, title, meta);
+  button.addEventListener("click", () => open({ kind: "notice", code: item.code }));
+  return el("li", {}, button);
+}
+
+function deadline(at: string): HTMLElement {
+  const over = Date.parse(at) <= data.now();
+  const year = at.slice(0, 4) === new Date(data.now()).toISOString().slice(0, 4) ? "" : at.slice(0, 4) + "年";
+  return el("b", { class: over ? "over" : "open" }, over ? "已截止" : year + `${Number(at.slice(5, 7))}月${Number(at.slice(8, 10))}日 ${at.slice(11, 16)} 截止`);
+}
+
+/** fit is how many rows fit below what already stands on the screen. */
+function fit(): number {
+  const rem = parseFloat(getComputedStyle(root).fontSize);
+  const last = main.lastElementChild;
+  const used = last ? last.getBoundingClientRect().bottom - main.getBoundingClientRect().top : 0;
+  return Math.max(3, Math.min(20, Math.floor((main.clientHeight - used - rem) / (5.75 * rem))));
+}
+
+async function rows(screen: Screen, turn: number, ask: (limit: number, cursor: string) => Promise<List>, none: string): Promise<void> {
+  const list = el("ul", { class: "rows", "aria-busy": "true" }, el("li", { class: "skeleton" }, el("i"), el("i"), el("i")));
+  const limit = fit();
+  main.append(list);
+  const page = await ask(limit, screen.cursors[screen.cursors.length - 1]);
+  if (turn !== drawing) return;
+  list.removeAttribute("aria-busy");
+  list.textContent = "";
+  list.append(...page.items.map(row));
+  if (!page.items.length) list.replaceWith(el("p", { class: "empty" }, none));
+  screen.next = page.next;
+}
+
+/** counted is how many notices of a sector are public, as far as is known. */
+function counted(sector: string): string {
+  const count = data.snapshot.sectors.find((s) => s.code === sector)?.count;
+  return count === undefined ? "" : count + " 条";
+}
+
+function tiles(): HTMLElement {
+  const grid = el("div", { class: "tiles" });
+  for (const t of document.querySelectorAll<HTMLTemplateElement>("template[data-sector]")) {
+    const { sector = "", name = "" } = t.dataset;
+    const tile = el("button", { type: "button", class: "tile s-" + sector }, t.content.cloneNode(true), el("span", {}, name), el("small", { "data-count": sector }, counted(sector)));
+    tile.addEventListener("click", () => open({ kind: "sector", code: sector, name }));
+    grid.append(tile);
+  }
+  const find = el("button", { type: "button", class: "tile find", "data-do": "search" }, el("i", { class: "icon", "aria-hidden": "true" }, "123"), el("span", {}, "编号、拼音查询"), el("small", {}, "公告编号或拼音首字母"));
+  grid.append(find);
+  return grid;
+}
+
+function tabs(chosen: string): HTMLElement {
+  const bar = el("div", { class: "tabs", role: "group", "aria-label": "公告列表" });
+  for (const [tab, name] of [["newest", "最新公告"], ["deadline", "即将截止"]] as const) {
+    const b = el("button", { type: "button", "aria-pressed": String(tab === chosen) }, name);
+    b.addEventListener("click", () => {
+      stack = [screenOf({ kind: "home", tab })];
+      void draw();
+    });
+    bar.append(b);
+  }
+  return bar;
+}
+
+async function drawNotice(code: string, screen: Screen, turn: number): Promise<void> {
+  let html: string;
+  try {
+    html = await data.notice(code);
+  } catch (e) {
+    if (turn === drawing) message(e instanceof Missing ? e.message : "没有读到这条公告，请稍后再试。");
+    return;
+  }
+  if (turn !== drawing) return;
+  main.innerHTML = html; // made by the server's templates, text escaped, body_html reduced to its allow-list
+  for (const a of main.querySelectorAll("a")) a.replaceWith(el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
+  for (const b of main.querySelectorAll<HTMLElement>("[data-open]")) b.addEventListener("click", () => open({ kind: "notice", code: b.dataset.open ?? "" }));
+  const article = main.querySelector<HTMLElement>("article");
+  if (article) article.append(hand(article));
+  main.scrollTop = screen.scroll;
+}
+
+/** hand is the part of a notice that leads away from the kiosk: QR codes, voice and slip. */
+function hand(article: HTMLElement): HTMLElement {
+  const { code = "", rev = "" } = article.dataset;
+  const picture = (src: string, alt: string, otherwise: string) => {
+    const img = el("img", { src, alt, width: "320", height: "320" });
+    img.addEventListener("error", () => img.replaceWith(el("p", { class: "noqr" }, otherwise)));
+    return img;
+  };
+  const read = el("button", { type: "button", "data-read": "" }, "朗读");
+  read.addEventListener("click", () => void speak(article, read).then((problem) => problem && toast(problem)));
+  const actions = el("p", { class: "actions" }, read);
+  if (settings.has("printer")) {
+    const print = el("button", { type: "button" }, "打印小票");
+    print.addEventListener("click", () => printSlip(article));
+    actions.append(print);
+  }
+  return el(
+    "section", { class: "hand", "aria-label": "转到手机" },
+    el("div", {}, picture(`/api/v1/notices/${code}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${document.body.dataset.url}/n/${code}/${rev}`), el("p", {}, "扫码在手机上看")),
+    el("div", {}, picture("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"), el("p", {}, "扫码订阅公告")),
+    el("div", { class: "hand-code" }, el("p", {}, "公告编号"), el("p", { class: "big-code" }, code), el("p", { class: "sub" }, `热线 ${document.body.dataset.hotline} 报编号可听公告`), actions),
+  );
+}
+
+function printSlip(article: HTMLElement): void {
+  const { code = "", rev = "", body = "", deadline: until = "" } = article.dataset;
+  const slip = byId("slip");
+  const line = (label: string, text: string) => (text ? [el("p", {}, el("b", {}, label), " ", text)] : []);
+  const at = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", dateStyle: "medium", timeStyle: "short" }).format(data.now());
+  slip.textContent = "";
+  slip.append(
+    el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("版本", `第 ${rev} 版`),
+    ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), ...line("热线", document.body.dataset.hotline ?? ""),
+  );
+  const img = slip.querySelector("img");
+  const go = () => print();
+  if (!img || img.complete) return go();
+  img.addEventListener("load", go);
+  img.addEventListener("error", () => (img.remove(), go()));
+}
+
+function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: number): void {
+  const shown = el("output", { class: "typed", "aria-live": "polite", "aria-label": "已输入" });
+  const found = el("div", { class: "found" });
+  const show = () => {
+    shown.textContent = view.text || "输入 8 位公告编号，或拼音首字母，如 gzf 找公租房";
+    shown.classList.toggle("hint", !view.text);
+    found.textContent = "";
+    const result = matches(data.snapshot, view.text);
+    if (result.words.length) {
+      found.append(el("div", { class: "words" }, ...result.words.slice(0, 8).map((word) => {
+        const b = el("button", { type: "button" }, word);
+        b.addEventListener("click", () => open({ kind: "results", word }));
+        return b;
+      })));
+    }
+    const per = 4;
+    const from = (screen.cursors.length - 1) * per;
+    found.append(el("ul", { class: "rows" }, ...result.items.slice(from, from + per).map(row)));
+    if (view.text && !result.words.length && !result.items.length) found.append(el("p", { class: "empty" }, result.hint));
+    screen.next = from + per < result.items.length ? "more" : null;
+    buttons();
+  };
+  const press = (key: string) => {
+    view.text = key === "清空" ? "" : key === "删除" ? view.text.slice(0, -1) : (view.text + key).slice(0, 20);
+    screen.cursors = [""];
+    if (/^\d{8}$/.test(view.text) && key !== "删除") return open({ kind: "notice", code: view.text });
+    show();
+  };
+  if (turn !== drawing) return;
+  main.append(shown, found, keypad(press));
+  show();
+}
+
+function message(text: string): void {
+  main.textContent = "";
+  main.append(el("p", { class: "empty big", role: "alert" }, text));
+}
+
+async function draw(): Promise<void> {
+  const turn = ++drawing;
+  const screen = top();
+  const { view } = screen;
+  screen.next = null;
+  main.textContent = "";
+  main.className = "view-" + view.kind;
+  main.scrollTop = 0;
+  buttons();
+  switch (view.kind) {
+    case "home":
+      main.append(tiles(), tabs(view.tab));
+      await rows(screen, turn, (n, c) => data.list(view.tab === "deadline" ? { sort: "deadline" } : {}, n, c), view.tab === "deadline" ? "目前没有尚未截止的公告。" : "还没有公开的公告。");
+      break;
+    case "sector":
+      main.append(el("h2", {}, view.name));
+      await rows(screen, turn, (n, c) => data.list({ sector: view.code }, n, c), "这个领域还没有公开的公告。");
+      break;
+    case "results":
+      main.append(el("h2", {}, `含“${view.word}”的公告`));
+      await rows(screen, turn, (n, c) => data.list({ q: view.word }, n, c), "没有找到，换一个更短的词试试。");
+      break;
+    case "search":
+      drawSearch(view, screen, turn);
+      break;
+    case "notice":
+      await drawNotice(view.code, screen, turn);
+  }
+  if (turn === drawing) buttons();
+}
+
+/** buttons enables what leads somewhere. */
+function buttons(): void {
+  const screen = top();
+  const reading = screen.view.kind === "notice";
+  byId<HTMLButtonElement>("back").disabled = stack.length < 2;
+  byId<HTMLButtonElement>("previous").disabled = reading ? main.scrollTop < 2 : screen.cursors.length < 2;
+  byId<HTMLButtonElement>("next").disabled = reading ? main.scrollTop + main.clientHeight >= main.scrollHeight - 2 : !screen.next;
+}
+
+function turnPage(direction: 1 | -1): void {
+  const screen = top();
+  if (screen.view.kind === "notice") {
+    main.scrollBy({ top: direction * main.clientHeight * 0.85 });
+    return buttons();
+  }
+  if (direction === 1 && screen.next) screen.cursors.push(screen.next);
+  else if (direction === -1 && screen.cursors.length > 1) screen.cursors.pop();
+  void draw();
+}
+
+function setSize(n: number): void {
+  size = n;
+  if (n) root.dataset.size = String(n);
+  else delete root.dataset.size;
+  byId("size").textContent = "字号 " + sizes[n];
+}
+
+function toggle(name: "contrast" | "low", button: HTMLElement): void {
+  const on = !(name in root.dataset);
+  if (on) root.dataset[name] = "on";
+  else delete root.dataset[name];
+  button.setAttribute("aria-pressed", String(on));
+}
+
+const dialog = byId<HTMLDialogElement>("idle");
+const closeDialog = () => dialog.open && dialog.close();
+
+/** reset makes the kiosk as the next person must find it. */
+function reset(): void {
+  if (outdated) return location.reload();
+  setSize(0);
+  for (const name of ["contrast", "low"] as const) {
+    delete root.dataset[name];
+    document.querySelector(`[data-do="${name}"]`)?.setAttribute("aria-pressed", "false");
+  }
+  try {
+    localStorage.clear();
+    sessionStorage.clear();
+  } catch {
+    // No storage, nothing kept.
+  }
+  byId("slip").textContent = "";
+  toast("");
+  closeDialog();
+  home();
+}
+
+const actions: Record<string, (button: HTMLElement) => void> = {
+  home,
+  back: () => {
+    hush();
+    if (stack.length > 1) stack.pop();
+    void draw();
+  },
+  search: () => open({ kind: "search", text: "" }),
+  previous: () => turnPage(-1),
+  next: () => turnPage(1),
+  size: () => (setSize((size + 1) % sizes.length), void draw()),
+  contrast: (b) => toggle("contrast", b),
+  low: (b) => (toggle("low", b), void draw()),
+  stay: () => (idle.touch(), closeDialog()),
+  leave: () => (idle.touch(), reset()),
+};
+
+const pristine = () => {
+  const s = stack[0];
+  return stack.length === 1 && s.view.kind === "home" && s.view.tab === "newest" && s.cursors.length === 1 && !size && !("contrast" in root.dataset) && !("low" in root.dataset);
+};
+
+const idle = new Idle(
+  seconds("idle", 60, 10), 20,
+  (left) => {
+    byId("idle-count").textContent = String(left);
+    if (!dialog.open) dialog.showModal();
+  },
+  reset,
+  () => !pristine(),
+);
+
+function showState(): void {
+  const offline = byId("offline");
+  const was = offline.hidden;
+  offline.hidden = failures < 2;
+  offline.textContent = failures < 2 ? "" : `网络中断，显示 ${data.asOf()} 的内容，可能不是最新`;
+  byId("fresh").textContent = failures < 2 ? `数据更新 ${data.asOf()}` : "离线";
+  if (!was && offline.hidden) void data.refresh().catch(() => undefined);
+}
+
+let refreshing = false;
+
+/** renew fetches the snapshot again, not all kiosks at once. */
+function renew(): void {
+  if (refreshing) return;
+  refreshing = true;
+  setTimeout(() => {
+    void data.refresh().catch(() => undefined).then(() => {
+      refreshing = false;
+      if (pristine()) void draw();
+    });
+  }, 1000 + Math.random() * 4000);
+}
+
+async function poll(): Promise<void> {
+  try {
+    const { withdrawn, changed } = await data.follow();
+    failures = 0;
+    data.online = true;
+    const shown = main.querySelector<HTMLElement>("article")?.dataset.id ?? "";
+    if (withdrawn.includes(shown)) {
+      hush();
+      message("这条公告刚刚撤回，内容不再有效。");
+    } else if (withdrawn.some((id) => main.querySelector(`[data-id="${id}"]`))) {
+      void draw();
+    } else if (changed.includes(shown) && shown) {
+      toast("本公告刚刚更新，已显示最新内容");
+      void draw();
+    }
+    if (withdrawn.length || changed.length) renew();
+  } catch {
+    failures++;
+    if (failures >= 2) data.online = false;
+  }
+  showState();
+  setTimeout(() => void poll(), failures ? 2 * pollWait : pollWait);
+}
+
+document.addEventListener("click", (event) => {
+  const button = (event.target as Element).closest<HTMLElement>("[data-do]");
+  if (button) actions[button.dataset.do ?? ""]?.(button);
+});
+document.addEventListener("contextmenu", (event) => event.preventDefault());
+main.addEventListener("scroll", buttons, { passive: true });
+addEventListener("resize", () => void draw());
+
+async function begin(): Promise<void> {
+  history.replaceState(null, "", location.href);
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/kiosk/sw.js", { scope: "/kiosk" }).catch(() => undefined);
+  home();
+  await data.open().catch(() => (failures = 2));
+  showState();
+  for (const count of main.querySelectorAll<HTMLElement>("[data-count]")) count.textContent = counted(count.dataset.count ?? "");
+  if (!main.querySelector(".row") && pristine()) void draw(); // there was no network to draw from
+  void poll();
+  if (settings.has("device")) {
+    const say = (text: string) => {
+      const line = byId("device");
+      line.textContent = text;
+      line.hidden = !text;
+    };
+    void runDevice(say, () => ({ seq: data.seq, offline_s: 0, idle_s: idle.seconds() }), () => {
+      outdated = true;
+      if (pristine()) location.reload();
+    });
+  }
+}
+
+stack = [screenOf({ kind: "home", tab: "newest" })];
+void begin();
