@@ -76,7 +76,7 @@ type Config struct {
 	Demo      bool   // every reply says so
 	// DemoSite answers everything below /demo/; nil: nothing is there.
 	DemoSite http.Handler
-	Pages     PageConfig
+	Pages    PageConfig
 
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed; may be empty
 	Rate    int            // requests a second from one client; 0: no limit
