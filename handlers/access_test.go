@@ -40,6 +40,13 @@ var access = map[string]string{
 	"GET /api/v1/staff/{kind}/{id}":         "erao",
 	"PATCH /api/v1/staff/{kind}/{id}":       "a",
 	"GET /api/v1/staff/{kind}/{id}/history": "erao",
+
+	"GET /api/v1/staff/templates/{file}":         "erao",
+	"POST /api/v1/staff/imports":                 "era",
+	"GET /api/v1/staff/imports/{id}":             "erao",
+	"GET /api/v1/staff/imports/{id}/issues.xlsx": "erao",
+	"POST /api/v1/staff/imports/{id}/commit":     "era",
+	"POST /api/v1/staff/imports/{id}/undo":       "era",
 }
 
 var initials = map[byte]string{'e': "editor", 'r': "reviewer", 'a': "admin", 'o': "auditor", 'i': "ivr"}

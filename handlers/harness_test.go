@@ -20,6 +20,7 @@ import (
 	"gongkai/docs"
 	"gongkai/handlers"
 	"gongkai/internal/disclosure"
+	"gongkai/internal/importer"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
 	"gongkai/internal/store/storetest"
@@ -66,6 +67,7 @@ func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	w.cache = cache.New(cache.Options{Source: w.store, Now: w.Now})
 	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.Now, Swagger: docs.Swagger, OpenAPI: docs.OpenAPI,
+		Imports:   importer.New(w.service, w.service, w.Now),
 		PublicURL: "https://gongkai.test"}
 	for _, f := range adjust {
 		f(&c)

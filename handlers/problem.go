@@ -71,6 +71,12 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeNoKiosk:      http.StatusNotFound,
 	disclosure.CodeKioskToken:   http.StatusUnauthorized,
 	disclosure.CodeKioskRevoked: http.StatusForbidden,
+
+	disclosure.CodeNoImport:    http.StatusNotFound,
+	disclosure.CodeImportFile:  http.StatusUnprocessableEntity,
+	disclosure.CodeImportState: http.StatusConflict,
+	disclosure.CodeImport:      http.StatusUnprocessableEntity,
+	disclosure.CodeImportGone:  http.StatusGone,
 }
 
 // problemOf turns any error into a problem. What is no *disclosure.Error is

@@ -61,6 +61,7 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodGet, "/api/v1/staff/kiosks", read, s.listKiosks)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:pairing_code/approve", manage, s.approveKiosk)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:id/revoke", manage, s.revokeKiosk)
+	s.routeImports(app, read, write)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/audit", s.authenticate(admin, auditor), s.listAudit)
 
 	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType} {

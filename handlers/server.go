@@ -65,6 +65,7 @@ type Config struct {
 	Publisher Publisher
 	Desk      Desk
 	Tokens    Tokens
+	Imports   Imports
 	Cache     Cache
 	Kiosks    Kiosks
 	Log       *slog.Logger
@@ -234,7 +235,7 @@ func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 func isUpload(h *fasthttp.RequestHeader) bool {
 	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-	return h.IsPost() && path == uploadPath
+	return h.IsPost() && (path == uploadPath || path == importPath)
 }
 
 // mayUpload checks the token of an upload by its header alone.
@@ -259,7 +260,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 			}
 			break
 		}
-		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传附件为 20 MB）"))
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传文件为 20 MB）"))
 	case errors.As(err, &tooLarge):
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求头超过 8 KB"))
 		ctx.Response.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)

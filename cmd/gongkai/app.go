@@ -20,6 +20,7 @@ import (
 	"gongkai/cache"
 	"gongkai/docs"
 	"gongkai/handlers"
+	"gongkai/internal/importer"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
 )
@@ -37,6 +38,7 @@ type app struct {
 	store   *store.Store
 	cache   *cache.Cache
 	publish *publish.Service
+	imports *importer.Service
 	edge    *handlers.Server
 	ops     *http.Server
 
@@ -77,10 +79,12 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		return a, err
 	}
 	a.publish = &publish.Service{Store: a.store, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview}
+	a.imports = importer.New(a.publish, a.publish, p.now)
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
 		Kiosks: a.store, Pages: pageConfig(c),
+		Imports: a.imports,
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
 	})
 	if err != nil {
@@ -113,6 +117,7 @@ func format() string {
 // feed, and publishing scheduled notices as they fall due.
 func (a *app) start(ctx context.Context) {
 	a.background.Go(func() { _ = a.cache.Run(ctx) })
+	a.background.Go(func() { a.expireImports(ctx) })
 	a.background.Go(func() {
 		tick := time.NewTicker(releaseInterval)
 		defer tick.Stop()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -14,84 +13,13 @@ import (
 
 	"gongkai/handlers"
 	"gongkai/internal/disclosure"
-	"gongkai/internal/importer"
 )
 
 func newNotice(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "notice", Short: "导入、查看、发布、更正、终止和撤回公告"}
-	cmd.AddCommand(newNoticeImport(p), newNoticeList(p), newNoticeShow(p), newNoticeSubmit(p), newNoticeReject(p),
+	cmd.AddCommand(newNoticeImport(p), newNoticeTemplate(p), newNoticeUndoImport(p), newNoticeList(p), newNoticeShow(p), newNoticeSubmit(p), newNoticeReject(p),
 		newNoticePublish(p), newNoticeCorrect(p), newNoticeTerminate(p), newNoticeWithdraw(p))
 	return cmd
-}
-
-func newNoticeImport(p *program) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "import 文件|-",
-		Short: "从 JSON Lines 导入草稿：每行一份，格式同经办接口",
-		Long: `从 JSON Lines 导入草稿：每行一份，格式同 POST /api/v1/staff/notices。
-先检查全部，有一处不对就一条也不写；七天内重复导入同一行只写一次。`,
-		Args: cobra.ExactArgs(1),
-	}
-	dryRun := cmd.Flags().Bool("dry-run", false, "只检查，不写入")
-	submit := cmd.Flags().Bool("submit", false, "写入后随即提交核验")
-	asJSON := jsonFlag(cmd)
-	asFlag(cmd)
-	storeFlags(cmd)
-	cmd.RunE = p.acting(func(ctx context.Context, s *session, a disclosure.Actor, args []string) error {
-		in := io.Reader(os.Stdin)
-		if args[0] != "-" {
-			f, err := os.Open(args[0])
-			if err != nil {
-				return usage("%w", err)
-			}
-			defer func() { _ = f.Close() }()
-			in = f
-		}
-		report, err := importer.JSONLines(ctx, s.publish, a, in, *dryRun)
-		if err != nil {
-			return err
-		}
-		if *submit {
-			for _, code := range report.Created {
-				if _, err := s.publish.Submit(ctx, disclosure.Request{Actor: a}, disclosure.NoticeRef{Code: code}, disclosure.Acknowledgement{}); err != nil {
-					return fmt.Errorf("%s：%w", code, err)
-				}
-			}
-		}
-		return p.report(*asJSON, report)
-	})
-	return cmd
-}
-
-// importReport is what an import prints.
-type importReport struct {
-	Lines   int           `json:"lines"`
-	Created []string      `json:"created"`
-	Issues  []importIssue `json:"issues"`
-}
-
-type importIssue struct {
-	Line    int    `json:"line"`
-	Field   string `json:"field"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-func (p *program) report(asJSON bool, r importer.Report) error {
-	out := importReport{Lines: r.Lines, Created: append([]string{}, r.Created...), Issues: []importIssue{}}
-	for _, i := range r.Issues {
-		out.Issues = append(out.Issues, importIssue(i))
-	}
-	err := p.print(asJSON, out, func(w io.Writer) {
-		for _, i := range r.Issues {
-			fmt.Fprintf(w, "第 %d 行 %s：%s（%s）\n", i.Line, i.Field, i.Message, i.Code)
-		}
-		fmt.Fprintf(w, "共 %d 行，写入 %d 份草稿，%d 处问题\n", r.Lines, len(r.Created), len(r.Issues))
-	})
-	if err == nil && len(r.Issues) > 0 {
-		return faulty("文件有 %d 处问题，没有写入", len(r.Issues))
-	}
-	return err
 }
 
 // acting wraps a command that acts as the holder of a token.

@@ -69,6 +69,12 @@ const (
 	CodeNoKiosk      Code = "kiosk.not_found" // no device, pairing or pairing code like this
 	CodeKioskToken   Code = "kiosk.unpaired"  // the device has no token of ours
 	CodeKioskRevoked Code = "kiosk.revoked"   // the device was taken out of the fleet
+
+	CodeNoImport    Code = "import.not_found" // no such import, or somebody else's
+	CodeImportFile  Code = "import.file"      // a file that cannot be read as what it should be
+	CodeImportState Code = "import.state"     // the step does not exist from the present state
+	CodeImport      Code = "import.invalid"   // rows of the file break the rules of their type
+	CodeImportGone  Code = "import.purged"    // the content of the import is gone
 )
 
 // Problem is what a person is told of a code.
@@ -135,6 +141,12 @@ var Problems = map[Code]Problem{
 	CodeNoKiosk:      {"没有这台终端或这次配对", "请核对终端屏幕上的 6 位配对码；配对码 10 分钟内有效，过期后终端会显示新的。"},
 	CodeKioskToken:   {"终端尚未登记", "请用终端屏幕上的配对码由管理员批准。"},
 	CodeKioskRevoked: {"终端已停用", "公开查询不受影响；需要恢复时请重新配对。"},
+
+	CodeNoImport:    {"没有找到这次导入", "只能查看本人的导入；记录的编号由上传时的回答给出。"},
+	CodeImportFile:  {"导入文件无法读取", "请从 /api/v1/staff/templates/{type}.xlsx 下载模板填写，另存为 .xlsx 或 CSV（UTF-8）后重试。"},
+	CodeImportState: {"这次导入当前的状态不能做这一步", "请重新查看导入的状态；改好的文件请重新上传。"},
+	CodeImport:      {"导入文件中有错误", "一条也没有写入。请按 errors 或 issues.xlsx 中的批注修改后重新上传。"},
+	CodeImportGone:  {"导入的内容已清除", "提交之后，或满一天没有提交，文件和逐行结果即被清除；请重新上传文件。"},
 }
 
 // FieldError is one thing wrong with one field of what a person sent.

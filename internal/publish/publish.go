@@ -134,11 +134,16 @@ func (s *Service) content(ctx context.Context, a disclosure.Actor, d disclosure.
 	if err != nil {
 		return c, 0, err
 	}
+	return s.contentAt(ctx, head.Catalog, a, d)
+}
+
+// contentAt is content by a catalogue that is at hand.
+func (s *Service) contentAt(ctx context.Context, catalog *disclosure.Catalog, a disclosure.Actor, d disclosure.Draft) (c disclosure.Content, base int, err error) {
 	refs, err := s.references(ctx, d)
 	if err != nil {
 		return c, 0, err
 	}
-	if c, err = d.Content(head.Catalog, refs); err != nil {
+	if c, err = d.Content(catalog, refs); err != nil {
 		return c, 0, err
 	}
 	id, _ := c.Amends()

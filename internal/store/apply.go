@@ -28,17 +28,7 @@ func (s *Store) Apply(ctx context.Context, receipt *disclosure.Receipt, ts ...di
 				return err
 			}
 		}
-		a := &applier{Store: s, tx: tx, codes: map[string]string{}, deadlines: map[string]int64{}}
-		var err error
-		if a.at, err = s.reading(ctx, tx); err != nil {
-			return err
-		}
-		for i := range ts {
-			if err := a.apply(ctx, &ts[i]); err != nil {
-				return err
-			}
-		}
-		if err := a.publish(ctx, ts); err != nil {
+		if err := s.applyAll(ctx, tx, ts); err != nil {
 			return err
 		}
 		for i := range ts {
@@ -53,6 +43,22 @@ func (s *Store) Apply(ctx context.Context, receipt *disclosure.Receipt, ts ...di
 		return notices, s.flushLog(ctx)
 	}
 	return notices, nil
+}
+
+// applyAll writes the transitions in the transaction and fills in codes and
+// positions.
+func (s *Store) applyAll(ctx context.Context, tx *sql.Tx, ts []disclosure.Transition) error {
+	a := &applier{Store: s, tx: tx, codes: map[string]string{}, deadlines: map[string]int64{}}
+	var err error
+	if a.at, err = s.reading(ctx, tx); err != nil {
+		return err
+	}
+	for i := range ts {
+		if err := a.apply(ctx, &ts[i]); err != nil {
+			return err
+		}
+	}
+	return a.publish(ctx, ts)
 }
 
 // flushLog rewrites the write-ahead log, where erased content still stands.
