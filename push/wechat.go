@@ -152,15 +152,31 @@ func newTicket() string {
 // build makes the parts of the library that the account uses.
 func (a *account) build() {
 	if a.Kind == disclosure.AppMini {
-		mini := miniprogram.NewMiniProgram(&miniconfig.Config{AppID: a.AppID, AppSecret: a.ticket})
+		mini := miniprogram.NewMiniProgram(&miniconfig.Config{AppID: a.AppID, AppSecret: a.ticket, Cache: noCache{}})
 		mini.SetAccessTokenHandle(ticketHandle(a.ticket))
 		a.login = mini.GetAuth()
 		return
 	}
-	official := officialaccount.NewOfficialAccount(&officialconfig.Config{AppID: a.AppID, AppSecret: a.ticket})
+	official := officialaccount.NewOfficialAccount(&officialconfig.Config{AppID: a.AppID, AppSecret: a.ticket, Cache: noCache{}})
 	official.SetAccessTokenHandle(ticketHandle(a.ticket))
 	a.oauth, a.basic, a.menu, a.users, a.template = official.GetOauth(), official.GetBasic(), official.GetMenu(), official.GetUser(), official.GetTemplate()
 }
+
+// noCache is the cache that the library insists on and, with a token handle of
+// ours, never has anything to put in.
+type noCache struct{}
+
+// Get implements the library's cache.
+func (noCache) Get(string) any { return nil }
+
+// Set implements the library's cache.
+func (noCache) Set(string, any, time.Duration) error { return nil }
+
+// IsExist implements the library's cache.
+func (noCache) IsExist(string) bool { return false }
+
+// Delete implements the library's cache.
+func (noCache) Delete(string) error { return nil }
 
 // ticketHandle gives the library the account's ticket for a token.
 type ticketHandle string
