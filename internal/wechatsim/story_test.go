@@ -26,11 +26,15 @@ type client struct {
 
 // told is the union of the callbacks this client cares about.
 type told struct {
-	FromUserName, CreateTime, MsgType, Event, EventKey, Content, MsgId, MsgID, Status string //nolint:revive // WeChat's names
-	Popup                                                                             []told `xml:"SubscribeMsgPopupEvent>List"`
-	Change                                                                            []told `xml:"SubscribeMsgChangeEvent>List"`
-	Sent                                                                              []told `xml:"SubscribeMsgSentEvent>List"`
-	TemplateId, SubscribeStatusString, ErrorStatus                                    string //nolint:revive // likewise
+	FromUserName, CreateTime, MsgType, Event, EventKey, Content, MsgID, Status string
+
+	MessageID  string `xml:"MsgId"`
+	TemplateID string `xml:"TemplateId"`
+	Popup      []told `xml:"SubscribeMsgPopupEvent>List"`
+	Change     []told `xml:"SubscribeMsgChangeEvent>List"`
+	Sent       []told `xml:"SubscribeMsgSentEvent>List"`
+
+	SubscribeStatusString, ErrorStatus string
 }
 
 func newClient(w *world) *client {
@@ -50,7 +54,7 @@ func (c *client) receive(p post) (int, string, error) {
 		return 400, "", nil
 	}
 	lists, _ := json.Marshal([][]told{m.Popup, m.Change, m.Sent})
-	id := strings.Join([]string{m.FromUserName, m.CreateTime, m.Event, m.EventKey, m.MsgId, m.MsgID, string(lists)}, "|")
+	id := strings.Join([]string{m.FromUserName, m.CreateTime, m.Event, m.EventKey, m.MessageID, m.MsgID, string(lists)}, "|")
 	if c.seen[id] {
 		return 200, "success", nil
 	}
@@ -68,10 +72,10 @@ func (c *client) handle(m told) string {
 		c.receipts[m.MsgID] = m.Status
 	}
 	for _, item := range slices.Concat(m.Popup, m.Change) {
-		key := m.FromUserName + item.TemplateId
+		key := m.FromUserName + item.TemplateID
 		if item.SubscribeStatusString != "accept" {
 			c.consents[key] = 0
-		} else if item.TemplateId == c.w.template("official", LongTerm) {
+		} else if item.TemplateID == c.w.template("official", LongTerm) {
 			c.consents[key] = -1
 		} else {
 			c.consents[key]++
