@@ -55,6 +55,10 @@ openapi: ## Write docs/swagger.* and docs/openapi.json anew from the annotations
 	$(swag)
 	go test ./docs -run TestOpenAPIIsConverted -update
 
+.PHONY: pictures
+pictures: build ## Photograph the demo's pages for docs/pictures.
+	scripts/pictures $(binary)
+
 .PHONY: clean
 clean: ## Remove what was built.
 	rm -rf bin coverage.out bench/.cache

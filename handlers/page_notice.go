@@ -280,3 +280,27 @@ func (s *Server) snapshotItem(ctx context.Context, c *disclosure.Catalog, n disc
 	item.HTML = &html
 	return item, err
 }
+
+// Screen is a page as a reader will see it, to be shown in a frame of this
+// server.
+type Screen struct {
+	HTML string `json:"html"`
+}
+
+// previewScreens renders a notice that is not public yet, as the phone and the
+// kiosk will show it.
+func (s *Server) previewScreens(r disclosure.Reading, n disclosure.Notice, sum string) (phone, kiosk Screen, err error) {
+	p := web.Notice{Now: s.Now(), NoticeDetail: disclosure.NoticeDetail{Reading: r, Notice: n, ContentSHA256: sum},
+		Current: n.Rev, Status: disclosure.StatusPublished, TablePage: 1}
+	for _, screen := range []struct {
+		page web.Page
+		into *Screen
+	}{{p, &phone}, {web.KioskPreview{Notice: p}, &kiosk}} {
+		body, err := s.pages.Render(screen.page)
+		if err != nil {
+			return phone, kiosk, err
+		}
+		screen.into.HTML = string(body)
+	}
+	return phone, kiosk, nil
+}

@@ -356,3 +356,20 @@ func TestSubscribeInWeChat(t *testing.T) {
 		t.Errorf("in WeChat: %v %v\n%s", s.asked, r.header, r.body)
 	}
 }
+
+// TestPreviewScreens: staff see a draft as the phone and the kiosk will show
+// it, names of natural persons masked.
+func TestPreviewScreens(t *testing.T) {
+	w := start(t)
+	d := w.create(t, w.draft(t, housing, "第3批分配结果公示"))
+	r := w.call(t, "GET", "/api/v1/staff/notices/"+d.text("id")+"/preview", opts{as: "editor"})
+	for _, screen := range []string{"phone.html", "kiosk.html"} {
+		page := r.text(screen)
+		if !strings.HasPrefix(page, "<!doctype html>") || !strings.Contains(page, "第3批分配结果公示") || !strings.Contains(page, "发布后显示") {
+			t.Errorf("%s: %.600s", screen, page)
+		}
+		if strings.Contains(page, idNumber) {
+			t.Errorf("%s shows an ID number", screen)
+		}
+	}
+}

@@ -205,6 +205,8 @@ type Check struct {
 type Preview struct {
 	Notice Notice  `json:"notice"`
 	Checks []Check `json:"checks"`
+	Phone  Screen  `json:"phone"`
+	Kiosk  Screen  `json:"kiosk"`
 }
 
 // previewNotice shows a notice as the public would read it.
@@ -230,6 +232,9 @@ func (s *Server) previewNotice(c *fiber.Ctx) error {
 	out := Preview{Notice: noticeJSON(disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum}), Checks: []Check{}}
 	for _, f := range n.Catalog.Review(n.Content, workday.DateOf(s.Now())) {
 		out.Checks = append(out.Checks, Check{f.Field, f.Code, f.Message, nullable(f.Rule), f.Warning})
+	}
+	if out.Phone, out.Kiosk, err = s.previewScreens(n.Reading, shown, sum); err != nil {
+		return err
 	}
 	return sendJSON(c, out)
 }

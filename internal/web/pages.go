@@ -112,6 +112,11 @@ type Kiosk struct{ Sectors []SectorTile }
 // KioskNotice is a notice as a fragment for the kiosk's shell.
 type KioskNotice struct{ Notice }
 
+// KioskPreview is a notice as the kiosk will show it, as a page of its own.
+type KioskPreview struct{ Notice }
+
+func (KioskPreview) template() string { return "kiosk_preview" }
+
 func (Home) template() string        { return "home" }
 func (Sector) template() string      { return "sector" }
 func (Search) template() string      { return "search" }

@@ -150,6 +150,7 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
 /** hand is the part of a notice that leads away from the kiosk: QR codes, voice and slip. */
 function hand(article: HTMLElement): HTMLElement {
   const { code = "", rev = "" } = article.dataset;
+  const hotline = document.body.dataset.hotline ? [document.body.dataset.hotline] : [];
   const picture = (src: string, alt: string, otherwise: string) => {
     const img = el("img", { src, alt, width: "320", height: "320" });
     img.addEventListener("error", () => img.replaceWith(el("p", { class: "noqr" }, otherwise)));
@@ -167,7 +168,7 @@ function hand(article: HTMLElement): HTMLElement {
     "section", { class: "hand", "aria-label": "转到手机" },
     el("div", {}, picture(`/api/v1/notices/${code}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${document.body.dataset.url}/n/${code}/${rev}`), el("p", {}, "扫码在手机上看")),
     el("div", {}, picture("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"), el("p", {}, "扫码订阅公告")),
-    el("div", { class: "hand-code" }, el("p", {}, "公告编号"), el("p", { class: "big-code" }, code), el("p", { class: "sub" }, `热线 ${document.body.dataset.hotline} 报编号可听公告`), actions),
+    el("div", { class: "hand-code" }, el("p", {}, "公告编号"), el("p", { class: "big-code" }, code), ...hotline.map((n) => el("p", { class: "sub" }, `拨打 ${n} 报编号可听公告`)), actions),
   );
 }
 

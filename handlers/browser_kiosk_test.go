@@ -1,0 +1,261 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// forward lets a test move the page's monotonic clock.
+const forward = `{ const real = performance.now.bind(performance); let ahead = 0; performance.now = () => real() + ahead; window.forward = (seconds) => { ahead += seconds * 1000; return true } }`
+
+// kiosk opens the kiosk and waits for its first list.
+func (w *world) kiosk(t *testing.T, width, height int64, settings string) *tab {
+	t.Helper()
+	b := w.tab(t, width, height)
+	b.beforeLoad(forward)
+	b.open("/kiosk" + settings)
+	b.ready()
+	return b
+}
+
+// ready waits until a list and the snapshot are there.
+func (b *tab) ready() {
+	b.t.Helper()
+	b.until(10*time.Second, `document.querySelectorAll("main .row").length && document.querySelector("[data-count]").innerText`)
+}
+
+// TestKioskIsAccessible audits every view of the kiosk on the screens there
+// are, in the three sizes of type and in high contrast.
+func TestKioskIsAccessible(t *testing.T) {
+	w := start(t)
+	code := w.showcase(t)
+	for _, screen := range []struct {
+		name          string
+		width, height int64
+	}{{"portrait", 1080, 1920}, {"landscape", 1920, 1080}, {"small", 768, 1366}} {
+		t.Run(screen.name, func(t *testing.T) {
+			b := w.kiosk(t, screen.width, screen.height, "?printer")
+			for _, mode := range []string{"ordinary", "large", "largest", "contrast"} {
+				switch mode {
+				case "large", "largest":
+					b.tap("button", "字号")
+				case "contrast":
+					b.tap("button", "高对比")
+				}
+				b.tap("button", "首页")
+				b.ready()
+				b.checkAccess(mode+" home", touchKiosk)
+				b.tap("main .tile", "工程建设")
+				b.until(5*time.Second, `document.querySelector(".view-sector .row")`)
+				b.checkAccess(mode+" sector", touchKiosk)
+				b.tap("button", "编号 / 拼音")
+				b.tap(".pad button", "d")
+				b.tap(".pad button", "l")
+				b.until(5*time.Second, `document.querySelector(".found .row")`)
+				b.checkAccess(mode+" search", touchKiosk)
+				b.type8(code)
+				b.until(5*time.Second, `document.querySelector("article h1")`)
+				b.checkAccess(mode+" notice", touchKiosk)
+			}
+			eval[bool](b, `forward(61)`)
+			b.until(5*time.Second, `document.getElementById("idle").open`)
+			b.checkAccess("question", touchKiosk)
+			b.checkOrigin()
+		})
+	}
+}
+
+// type8 clears the pad and types a notice's code.
+func (b *tab) type8(code string) {
+	b.t.Helper()
+	b.tap(".pad button", "清空")
+	for _, digit := range code {
+		b.tap(".pad button", string(digit))
+	}
+}
+
+// TestKioskLeadsToAnyNotice: two taps from the first screen to a notice, paging
+// to those further down, letters and digits to those known by name or number.
+func TestKioskLeadsToAnyNotice(t *testing.T) {
+	w := start(t)
+	code := w.showcase(t)
+	b := w.kiosk(t, 1080, 1920, "")
+	b.tap("main .tile", "住房保障")
+	b.tap("main .row", "海棠花苑")
+	b.until(5*time.Second, `document.querySelector("article h1").innerText.includes("海棠花苑")`)
+	b.until(5*time.Second, `document.querySelector(".hand img").naturalWidth && document.querySelector(".hand img").getBoundingClientRect().width >= 300`)
+	b.tap("button", "返回")
+	b.until(5*time.Second, `document.querySelector(".view-sector")`)
+
+	b.tap("button", "首页")
+	b.tap("main .tile", "工程建设")
+	b.until(5*time.Second, `document.querySelectorAll("main .row").length > 5`)
+	seen := map[string]bool{}
+	for {
+		before := eval[string](b, `document.querySelector("main .row").dataset.id`)
+		for _, id := range eval[[]string](b, `[...document.querySelectorAll("main .row")].map(e => e.dataset.id)`) {
+			seen[id] = true
+		}
+		if eval[bool](b, `document.getElementById("next").disabled`) {
+			break
+		}
+		b.tap("button", "下一页")
+		b.until(5*time.Second, fmt.Sprintf(`document.querySelector("main .row") && document.querySelector("main .row").dataset.id !== %q`, before))
+		b.until(5*time.Second, `!document.querySelector("main [aria-busy]")`)
+	}
+	if want := w.get(t, "/api/v1/notices?sector=construction").number("total"); len(seen) != want {
+		t.Errorf("paging showed %d of %d notices", len(seen), want)
+	}
+
+	b.tap("button", "编号 / 拼音")
+	for _, letter := range "bcz" {
+		b.tap(".pad button", string(letter))
+	}
+	b.tap(".words button", "便仓镇")
+	b.tap("main .row", "（更正）")
+	b.until(5*time.Second, `document.querySelector("article h1")`)
+	b.tap("button", "编号 / 拼音")
+	b.type8(code)
+	b.until(5*time.Second, `document.querySelector("article h1").innerText.includes("便仓镇重庆路学校食堂")`)
+	b.tap("button", "返回")
+	b.type8("12345678")
+	b.until(5*time.Second, `document.querySelector("main [role=alert]").innerText.includes("校验位不对")`)
+	if n := eval[int](b, `history.length`); n > 2 {
+		t.Errorf("the kiosk left %d steps in the history", n)
+	}
+}
+
+// TestKioskForgets: a minute without a touch, twenty seconds to answer, and then
+// nothing is left of whoever was there.
+func TestKioskForgets(t *testing.T) {
+	w := start(t)
+	w.showcase(t)
+	b := w.kiosk(t, 1080, 1920, "")
+	b.tap("button", "字号")
+	b.tap("button", "高对比")
+	b.tap("button", "低位")
+	b.tap("button", "编号 / 拼音")
+	b.tap(".pad button", "g")
+	eval[bool](b, `localStorage.setItem("x", "1"), sessionStorage.setItem("y", "1"), true`)
+	steps := eval[int](b, `history.length`)
+
+	eval[bool](b, `forward(59)`)
+	time.Sleep(700 * time.Millisecond) // one tick of the page's own clock: nothing may happen in it
+	if eval[bool](b, `document.getElementById("idle").open`) {
+		t.Error("it asks before a minute is over")
+	}
+	eval[bool](b, `forward(2)`)
+	b.until(3*time.Second, `document.getElementById("idle").open && Number(document.getElementById("idle-count").innerText) > 15`)
+	b.tap("dialog button", "继续查看")
+	b.until(3*time.Second, `!document.getElementById("idle").open && document.querySelector(".typed").innerText === "g"`)
+
+	eval[bool](b, `forward(61)`)
+	b.until(3*time.Second, `document.getElementById("idle").open`)
+	eval[bool](b, `forward(20)`)
+	b.until(3*time.Second, `!document.getElementById("idle").open && document.querySelector(".view-home .row")`)
+	left := eval[[]string](b, `[String(localStorage.length), String(sessionStorage.length), String(history.length - `+fmt.Sprint(steps)+`), JSON.stringify(document.documentElement.dataset), document.getElementById("size").innerText, String(document.getElementById("back").disabled), document.cookie]`)
+	if got := strings.Join(left, " "); got != "0 0 0 {} 字号 标准 true " {
+		t.Errorf("left behind: %q", got)
+	}
+	b.tap("button", "编号 / 拼音")
+	if typed := eval[string](b, `document.querySelector(".typed").innerText`); strings.Contains(typed, "g") && !strings.Contains(typed, "如 gzf") {
+		t.Errorf("what was typed is still there: %q", typed)
+	}
+}
+
+// TestKioskLosesWithdrawn: a withdrawn notice is gone from a screen that shows
+// it, and from a list, within three seconds.
+func TestKioskLosesWithdrawn(t *testing.T) {
+	w := start(t)
+	n := w.publish(t, w.draft(t, tender, "要撤回的招标公告"))
+	other := w.publish(t, w.draft(t, tender, "另一条要撤回的公告"))
+	shown, list := w.kiosk(t, 1080, 1920, ""), w.kiosk(t, 1080, 1920, "")
+	shown.tap("main .row", "要撤回的招标公告")
+	shown.until(5*time.Second, `document.querySelector("article")`)
+
+	w.step(t, "reviewer", n.text("id"), "withdraw", object{"reason": "有误"})
+	took := shown.until(3*time.Second, `document.querySelector("main").innerText.includes("这条公告刚刚撤回") && !document.querySelector("article")`)
+	t.Logf("gone from an open page after %v", took.Round(time.Millisecond))
+	list.until(3*time.Second, `!document.querySelector("main").innerText.includes("要撤回的招标公告")`)
+	kept := `caches.open("gongkai-kiosk-data").then(c => c.match("/kiosk/snapshot.json")).then(r => r.text())`
+	list.until(3*time.Second, `document.querySelectorAll("main .row").length === 1`)
+	for start := time.Now(); strings.Contains(eval[string](list, kept), "要撤回的招标公告"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(start) > 3*time.Second {
+			t.Fatal("the stored copy still holds the withdrawn notice")
+		}
+	}
+	w.step(t, "reviewer", other.text("id"), "withdraw", object{"reason": "有误"})
+	list.until(3*time.Second, `document.querySelector("main .empty")`)
+}
+
+// TestKioskWithoutNetwork: with the server killed the screen says since when,
+// goes on showing what it has, and starts again from what it kept.
+func TestKioskWithoutNetwork(t *testing.T) {
+	w := start(t)
+	w.showcase(t)
+	b := w.kiosk(t, 1080, 1920, "")
+	b.until(10*time.Second, `navigator.serviceWorker.controller || navigator.serviceWorker.ready`)
+	ready := `caches.open("gongkai-kiosk-shell").then(c => c.keys()).then(k => k.length)`
+	for start := time.Now(); eval[int](b, ready) < 4; time.Sleep(50 * time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("the shell is not kept")
+		}
+	}
+	if err := w.edge.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.until(15*time.Second, `document.getElementById("offline").innerText.includes("网络中断，显示")`)
+	b.tap("main .tile", "住房保障")
+	b.tap("main .row", "亭湖区2026年建设计划任务量")
+	b.until(10*time.Second, `document.querySelector("article h1").innerText.includes("任务量")`)
+	b.until(10*time.Second, `document.querySelector(".noqr")`)
+	b.checkAccess("offline notice", touchKiosk)
+	b.tap("button", "返回")
+	b.tap("main .row", "海棠花苑")
+	b.until(10*time.Second, `document.querySelector("main [role=alert]").innerText.includes("不在本机保存")`)
+
+	b.do(chromedp.Reload())
+	b.until(15*time.Second, `document.querySelectorAll("main .row").length`)
+	b.until(15*time.Second, `document.getElementById("offline").innerText.includes("网络中断，显示")`)
+	b.tap("button", "编号 / 拼音")
+	for _, letter := range "cqlxx" {
+		b.tap(".pad button", string(letter))
+	}
+	b.tap(".found .row", "重庆路学校")
+	b.until(10*time.Second, `document.querySelector("article h1").innerText.includes("重庆路学校")`)
+}
+
+// TestKioskPairsItself: the screen shows a code, and once it is approved the
+// device is online; revoked, it says so and goes on showing notices.
+func TestKioskPairsItself(t *testing.T) {
+	w := start(t)
+	w.showcase(t)
+	b := w.kiosk(t, 1080, 1920, "?device")
+	b.until(15*time.Second, `/配对码 \d{3} \d{3}/.test(document.getElementById("device").innerText)`)
+	b.checkAccess("pairing", touchKiosk)
+	code := eval[string](b, `document.getElementById("device").innerText.match(/\d{3} \d{3}/)[0].replace(" ", "")`)
+	id := w.approve(t, "admin", code, 200).text("id")
+	b.until(15*time.Second, `document.getElementById("device").hidden`)
+	for start := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		r := w.call(t, "GET", "/api/v1/staff/kiosks", opts{as: "admin"})
+		if r.text("items.0.health") == "online" && r.number("items.0.report.height") == 1920 {
+			break
+		}
+		if time.Since(start) > 15*time.Second {
+			t.Fatalf("the device is not online: %s", r.body)
+		}
+	}
+	if got := eval[string](b, `document.cookie`); got != "" {
+		t.Errorf("a script reads the cookie %q", got)
+	}
+	w.call(t, "POST", "/api/v1/staff/kiosks/"+id+"/revoke", opts{as: "admin"})
+	b.open("/kiosk?device")
+	b.until(15*time.Second, `document.getElementById("device").innerText.includes("本机已停用")`)
+	b.ready()
+	b.checkOrigin()
+}
