@@ -82,7 +82,8 @@ function fit(): number {
   const rem = parseFloat(getComputedStyle(root).fontSize);
   const last = main.lastElementChild;
   const used = last ? last.getBoundingClientRect().bottom - main.getBoundingClientRect().top : 0;
-  return Math.max(3, Math.min(20, Math.floor((main.clientHeight - used - rem) / (5.75 * rem))));
+  const height = parseFloat(getComputedStyle(root).getPropertyValue("--row")) * rem + 1;
+  return Math.max(1, Math.min(20, Math.floor((main.clientHeight - used - rem) / height)));
 }
 
 async function rows(screen: Screen, turn: number, ask: (limit: number, cursor: string) => Promise<List>, none: string): Promise<void> {
@@ -202,7 +203,7 @@ function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: numbe
         const b = el("button", { type: "button" }, word);
         b.addEventListener("click", () => open({ kind: "results", word }));
         return b;
-      })));
+      })), el("p", { class: "sub" }, "点上面的词，查看全部公告"));
     }
     const per = 4;
     const from = (screen.cursors.length - 1) * per;
@@ -263,13 +264,17 @@ function buttons(): void {
   const screen = top();
   const reading = screen.view.kind === "notice";
   byId<HTMLButtonElement>("back").disabled = stack.length < 2;
-  byId<HTMLButtonElement>("previous").disabled = reading ? main.scrollTop < 2 : screen.cursors.length < 2;
-  byId<HTMLButtonElement>("next").disabled = reading ? main.scrollTop + main.clientHeight >= main.scrollHeight - 2 : !screen.next;
+  byId<HTMLButtonElement>("previous").disabled = !above() && (reading || screen.cursors.length < 2);
+  byId<HTMLButtonElement>("next").disabled = !below() && (reading || !screen.next);
 }
 
+const above = () => main.scrollTop > 2;
+const below = () => main.scrollTop + main.clientHeight < main.scrollHeight - 2;
+
+/** turnPage shows what is further down or up: first on this page, then the next. */
 function turnPage(direction: 1 | -1): void {
   const screen = top();
-  if (screen.view.kind === "notice") {
+  if (direction === 1 ? below() : above()) {
     main.scrollBy({ top: direction * main.clientHeight * 0.85 });
     return buttons();
   }
