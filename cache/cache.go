@@ -383,7 +383,9 @@ func (c *Cache) load(ctx context.Context, key string, s *state, fill Fill) fille
 	}
 	out.answer, out.position = a, a.Position
 	if a.Position > s.Position {
-		c.wake() // the read saw a newer generation than the last poll
+		// The read saw a newer generation than the last poll: who has been given
+		// it is given nothing older from now on.
+		_ = c.poll(ctx)
 		return out
 	}
 	c.keep(key, s, &entry{answer: a})

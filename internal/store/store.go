@@ -24,7 +24,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"gongkai/internal/disclosure"
 )
@@ -38,6 +39,7 @@ type Store struct {
 	url     string
 	catalog atomic.Pointer[catalogAt]
 	queries atomic.Int64
+	outages atomic.Int64 // of PostgreSQL, as far as seen
 }
 
 type catalogAt struct {
@@ -54,16 +56,13 @@ type Options struct {
 	// ReadOnly opens without migrating or writing, for verification.
 	ReadOnly bool
 
-	connect func(driver, source string) (*sql.DB, error) // nil is sql.Open; tests put themselves in between
+	connect func(driver, source string) (*sql.DB, error) // nil is the usual way; tests put themselves in between
 }
 
 // Open opens the database and brings its schema up to date. It fails when the
 // schema is newer than this binary knows.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{url: o.URL}
-	if o.connect == nil {
-		o.connect = sql.Open
-	}
 	var err error
 	switch {
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
@@ -88,6 +87,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) openSQLite(o Options) error {
+	if o.connect == nil {
+		o.connect = sql.Open
+	}
 	s.d, s.file = sqliteDialect, strings.TrimPrefix(strings.TrimPrefix(o.URL, "sqlite:"), "//")
 	if s.file == "" {
 		return errors.New("store: sqlite: needs a file")
@@ -130,6 +132,9 @@ func (s *Store) openSQLite(o Options) error {
 
 func (s *Store) openPostgres(o Options) error {
 	s.d = postgresDialect
+	if o.connect == nil {
+		o.connect = s.dialPostgres
+	}
 	u, err := url.Parse(o.URL)
 	if err != nil {
 		return errors.New("store: the postgres:// URL cannot be read") // never echo it: it holds a password
@@ -159,6 +164,45 @@ func (s *Store) openPostgres(o Options) error {
 	return nil
 }
 
+func (s *Store) dialPostgres(_, source string) (*sql.DB, error) {
+	c, err := pgx.ParseConfig(source)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*c, stdlib.OptionShouldPing(s.suspects)), nil
+}
+
+// suspects tells whether a connection must prove itself before its next use:
+// after an outage each of the pool may be dead, and none would know before a
+// request has failed on it.
+func (s *Store) suspects(_ context.Context, p stdlib.ShouldPingParams) bool {
+	const proven = "gongkai.outage"
+	outage, data := s.outages.Load(), p.Conn.PgConn().CustomData()
+	suspect := data[proven] != outage
+	data[proven] = outage
+	return suspect || p.IdleDuration > time.Second
+}
+
+// begin starts a transaction. A connection that was dead already costs a second
+// try, and makes all others prove themselves.
+func (s *Store) begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
+	tx, err := db.BeginTx(ctx, o)
+	if s.lost(err) && ctx.Err() == nil {
+		tx, err = db.BeginTx(ctx, o)
+	}
+	return tx, err
+}
+
+// lost reports whether err is that of a connection to PostgreSQL, and notes the
+// outage.
+func (s *Store) lost(err error) bool {
+	if s.d != postgresDialect || !errors.Is(fault(err), &disclosure.Error{Code: disclosure.CodeUnavailable}) {
+		return false
+	}
+	s.outages.Add(1)
+	return true
+}
+
 // Close closes every connection.
 func (s *Store) Close() error {
 	err := s.w.Close()
@@ -186,7 +230,7 @@ type querier interface {
 
 // write runs f in one transaction.
 func (s *Store) write(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
-	tx, err := s.w.BeginTx(ctx, nil)
+	tx, err := s.begin(ctx, s.w, nil)
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", what, fault(err))
 	}
@@ -210,7 +254,7 @@ type snapshot struct {
 // read runs f on a snapshot.
 func (s *Store) read(ctx context.Context, what string, f func(v *snapshot) error) error {
 	s.queries.Add(1)
-	tx, err := s.r.BeginTx(ctx, s.d.snapshot)
+	tx, err := s.begin(ctx, s.r, s.d.snapshot)
 	if err != nil {
 		return fmt.Errorf("store: %s: %w", what, fault(err))
 	}
@@ -260,6 +304,9 @@ func (s *Store) Catalog() *disclosure.Catalog { return s.catalog.Load().Catalog 
 // Head returns the newest position of the change feed and the catalogue there.
 func (s *Store) Head(ctx context.Context) (disclosure.Reading, error) {
 	r, err := s.reading(ctx, s.head)
+	if s.lost(err) && ctx.Err() == nil {
+		r, err = s.reading(ctx, s.head)
+	}
 	if err != nil {
 		return r, fmt.Errorf("store: head: %w", fault(err))
 	}
