@@ -375,36 +375,47 @@ func (s *Service) eraseAmendment(n disclosure.StaffNotice, reason string, a disc
 }
 
 // ReleaseDue publishes scheduled notices whose time has come and returns how
-// many. One that can no longer be published goes back to its author with the
-// reason.
+// many it has dealt with. One that can no longer be published goes back to its
+// author with the reason; one that fails keeps no other waiting, and is tried
+// again the next time.
 func (s *Service) ReleaseDue(ctx context.Context) (int, error) {
 	ids, err := s.Store.Due(ctx, s.Now())
 	if err != nil {
 		return 0, err
 	}
 	released := 0
+	var failed []error
 	for _, id := range ids {
-		n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
-		if err != nil {
-			return released, err
+		err := s.releaseOne(ctx, id)
+		switch {
+		case err == nil:
+			released++
+		case errors.Is(err, &disclosure.Error{Code: disclosure.CodeStale}), errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}):
+			// Somebody else was first: another instance, or its author.
+		default:
+			failed = append(failed, fmt.Errorf("publish: release %s: %w", id, err))
 		}
-		ts, err := s.release(ctx, n)
-		if refused := new(disclosure.Error); errors.As(err, &refused) && refused.Code != disclosure.CodeUnavailable {
-			ts, err = []disclosure.Transition{n.Recall(refused.Detail, s.Now())}, nil
-		}
-		if err != nil {
-			return released, err
-		}
-		_, err = s.Store.Apply(ctx, nil, ts...)
-		if errors.Is(err, &disclosure.Error{Code: disclosure.CodeStale}) {
-			continue // another instance was first
-		}
-		if err != nil {
-			return released, err
-		}
-		released++
 	}
-	return released, nil
+	return released, errors.Join(failed...)
+}
+
+func (s *Service) releaseOne(ctx context.Context, id string) error {
+	n, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
+	if err != nil {
+		return err
+	}
+	if n.Status != disclosure.StatusScheduled {
+		return disclosure.Errorf(disclosure.CodeStale, "公告 %s 已被他人处理", n.Code)
+	}
+	ts, err := s.release(ctx, n)
+	if refused := new(disclosure.Error); errors.As(err, &refused) && refused.Code != disclosure.CodeUnavailable {
+		ts, err = []disclosure.Transition{n.Recall(refused.Detail, s.Now())}, nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.Store.Apply(ctx, nil, ts...)
+	return err
 }
 
 func (s *Service) release(ctx context.Context, n disclosure.StaffNotice) ([]disclosure.Transition, error) {

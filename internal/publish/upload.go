@@ -85,7 +85,10 @@ func fileName(name string) string {
 		return "附件"
 	}
 	ext := path.Ext(name)
-	if over := utf8.RuneCountInString(name) - 150; over > 0 && utf8.RuneCountInString(ext) < 20 {
+	if utf8.RuneCountInString(ext) > 20 {
+		ext = "" // a dot in a long text
+	}
+	if over := utf8.RuneCountInString(name) - 150; over > 0 {
 		stem := []rune(strings.TrimSuffix(name, ext))
 		name = string(stem[:len(stem)-over]) + ext
 	}

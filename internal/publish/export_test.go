@@ -1,0 +1,4 @@
+package publish
+
+// FileName is how the name of an upload is kept.
+var FileName = fileName
