@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -373,10 +374,15 @@ func catalogCSV(o disclosure.Overview, today workday.Date) ([]byte, error) {
 var dutyNames = map[disclosure.Duty]string{disclosure.DutyApprover: "谁批准谁公开",
 	disclosure.DutyImplementer: "谁实施谁公开", disclosure.DutyMaker: "谁制作谁公开"}
 
-// plainCell keeps a spreadsheet from taking text for a formula.
+// plainCell keeps a spreadsheet from taking text, or a line of it, for a
+// formula; some take full-width signs too.
 func plainCell(s string) string {
-	if trimmed := strings.TrimLeft(s, " \u00a0"); trimmed != "" && strings.ContainsRune("=+-@\t\r\n", rune(trimmed[0])) {
-		return "'" + s
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		trimmed := strings.TrimLeft(line, " \u00a0\u3000\ufeff")
+		if first, _ := utf8.DecodeRuneInString(trimmed); trimmed != "" && strings.ContainsRune("=+-@\t\r＝＋－＠", first) {
+			lines[i] = "'" + line
+		}
 	}
-	return s
+	return strings.Join(lines, "\n")
 }
