@@ -70,12 +70,20 @@ const (
 	CodeKioskToken   Code = "kiosk.unpaired"  // the device has no token of ours
 	CodeKioskRevoked Code = "kiosk.revoked"   // the device was taken out of the fleet
 
-	CodeNoImport    Code = "import.not_found" // no such import, or somebody else's
-	CodeImportFile  Code = "import.file"      // a file that cannot be read as what it should be
-	CodeImportState Code = "import.state"     // the step does not exist from the present state
-	CodeImport      Code = "import.invalid"   // rows of the file break the rules of their type
-	CodeImportGone  Code = "import.purged"    // the content of the import is gone
+	CodeNoImport     Code = "import.not_found" // no such import, or somebody else's
+	CodeImportFile   Code = "import.file"      // a file that cannot be read as what it should be
+	CodeImportState  Code = "import.state"     // the step does not exist from the present state
+	CodeImport       Code = "import.invalid"   // rows of the file break the rules of their type
+	CodeImportGone   Code = "import.purged"    // the content of the import is gone
+	CodeNoKiosk      Code = "kiosk.not_found"  // no device, pairing or pairing code like this
+	CodeKioskToken   Code = "kiosk.unpaired"   // the device has no token of ours
+	CodeKioskRevoked Code = "kiosk.revoked"    // the device was taken out of the fleet
+	CodeNoMatch      Code = "housing.no_match" // no public list has a row for what was asked
 )
+
+// ErrNoMatch answers every lookup of a housing list that finds nothing, for
+// whatever reason, in the same words.
+var ErrNoMatch = Errorf(CodeNoMatch, "没有查到。请核对批次、受理编号和身份证件号码的最后四位")
 
 // Problem is what a person is told of a code.
 type Problem struct {
@@ -147,6 +155,7 @@ var Problems = map[Code]Problem{
 	CodeImportState: {"这次导入当前的状态不能做这一步", "请重新查看导入的状态；改好的文件请重新上传。"},
 	CodeImport:      {"导入文件中有错误", "一条也没有写入。请按 errors 或 issues.xlsx 中的批注修改后重新上传。"},
 	CodeImportGone:  {"导入的内容已清除", "提交之后，或满一天没有提交，文件和逐行结果即被清除；请重新上传文件。"},
+	CodeNoMatch:     {"没有查到", "请核对批次、受理编号和身份证件号码的最后四位；公示期满的名单不再提供查询，可向发布单位咨询。"},
 }
 
 // FieldError is one thing wrong with one field of what a person sent.

@@ -145,6 +145,7 @@ type StaffNotice struct {
 	Reading
 	Notice
 	ContentSHA256 string
+	Purged        []PurgedPlace // the receipt of its erasure
 }
 
 // StaffQuery asks for a list of notices in any status.

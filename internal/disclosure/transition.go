@@ -11,17 +11,19 @@ type Action string
 
 // The actions, as the audit trail and the notice's history name them.
 const (
-	ActionCreate    Action = "create"    // 录入
-	ActionEdit      Action = "edit"      // 修改
-	ActionDelete    Action = "delete"    // 删除草稿
-	ActionSubmit    Action = "submit"    // 提交核验
-	ActionReject    Action = "reject"    // 退回
-	ActionSchedule  Action = "schedule"  // 核验通过，定时发布
-	ActionPublish   Action = "publish"   // 发布
-	ActionCorrect   Action = "correct"   // 更正: the original's new revision
-	ActionTerminate Action = "terminate" // 终止: the original's new revision
-	ActionWithdraw  Action = "withdraw"  // 撤回
-	ActionErase     Action = "erase"     // 撤回并清除内容
+	ActionCreate    Action = "create"           // 录入
+	ActionEdit      Action = "edit"             // 修改
+	ActionDelete    Action = "delete"           // 删除草稿
+	ActionSubmit    Action = "submit"           // 提交核验
+	ActionReject    Action = "reject"           // 退回
+	ActionSchedule  Action = "schedule"         // 核验通过，定时发布
+	ActionPublish   Action = "publish"          // 发布
+	ActionCorrect   Action = "correct"          // 更正: the original's new revision
+	ActionTerminate Action = "terminate"        // 终止: the original's new revision
+	ActionWithdraw  Action = "withdraw"         // 撤回
+	ActionErase     Action = "erase"            // 撤回并清除内容
+	ActionExpire    Action = "expire"           // 到期自动下架
+	ActionOverride  Action = "privacy_override" // 对个人信息检查结果放行
 )
 
 // FeedKind says what changed in public.
@@ -56,6 +58,7 @@ type Transition struct {
 	Notice     Notice  // the notice after the step; Code and Seq are given by the store
 	NewContent bool    // the revision Notice.Rev is to be written
 	Feed       FeedKind
+	Lookups    []Lookup // of a housing list made public: what its rows are found by
 }
 
 var (

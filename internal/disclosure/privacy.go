@@ -1,0 +1,316 @@
+package disclosure
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// FileScan is what the gate knows of a file: where it holds personal data, and
+// whether all of it could be read. It never holds the data.
+type FileScan struct {
+	Whole bool       `json:"whole"` // false: pictures, encryption, damage, or over the limits
+	Leaks []FileLeak `json:"leaks"`
+}
+
+// FileLeak is personal data of one kind in one part of a file.
+type FileLeak struct {
+	Kind    LeakKind `json:"kind"`
+	Where   string   `json:"where"` // "工作表“名单”", "第 3 页"; "" for the file as a whole
+	Line    int      `json:"line"`  // the first of them, from 1
+	Count   int      `json:"count"`
+	Contact bool     `json:"contact,omitempty"`
+	Private bool     `json:"private,omitempty"`
+}
+
+// LeakScanVersion changes with what FindLeaks finds, so that files that were
+// scanned before are scanned again.
+const LeakScanVersion = 1
+
+// Add looks for personal data in a part of the file. Its place is kept without
+// what it may give away itself: a sheet can be named after a person's number.
+func (f *FileScan) Add(where, text string) {
+	f.add(where, where)
+	f.add(where, text)
+}
+
+func (f *FileScan) add(where, text string) {
+	leaks := FindLeaks(text)
+	line, at := 1, 0
+	for _, l := range leaks {
+		line += strings.Count(text[at:l.Start], "\n")
+		at = l.Start
+		i := slices.IndexFunc(f.Leaks, func(k FileLeak) bool {
+			return k.Kind == l.Kind && k.Where == Redacted(where) && k.Contact == l.Contact && k.Private == l.Private
+		})
+		if i >= 0 {
+			f.Leaks[i].Count++
+			continue
+		}
+		f.Leaks = append(f.Leaks, FileLeak{Kind: l.Kind, Where: Redacted(where), Line: line, Count: 1, Contact: l.Contact, Private: l.Private})
+	}
+}
+
+// Redacted replaces the personal data in a text by ***.
+func Redacted(text string) string {
+	leaks := FindLeaks(text)
+	if len(leaks) == 0 {
+		return text
+	}
+	var b strings.Builder
+	at := 0
+	for _, l := range leaks {
+		b.WriteString(text[at:l.Start] + "***")
+		at = l.End
+	}
+	return b.String() + text[at:]
+}
+
+// The codes of findings of the gate begin so.
+const privacyPrefix = "privacy."
+
+// CodeUnreadable is the code of the finding that a file has no text to check: a
+// second person has to have looked at it.
+const CodeUnreadable = privacyPrefix + "unreadable"
+
+const (
+	adviceBlocked = "请删除、脱敏，或改填有脱敏规则的字段；确需公开的，须由另一人说明理由后放行"
+	adviceContact = "联系方式建议改用办公电话；确需公开的，请确认并写明理由"
+	maxFindings   = 60 // of the gate: a list of thousands is wrong in one way
+)
+
+// Privacy is the gate before anything becomes public (个人信息保护法 第二十五条、
+// 第五十一条): what is left of personal data once the type's masks are applied.
+// Findings block until a second person overrides them; mobile numbers that
+// offer a contact, and files that cannot be read, are warnings. files has the
+// scan of each attachment by SHA-256; one that is missing counts as unreadable.
+//
+// What the policy wants public is not found: names in fields without a mask of
+// types that do not list private persons, office numbers and addresses.
+func (c Content) Privacy(t *NoticeType, files map[string]FileScan) []Finding {
+	g := gate{personal: t.Personal}
+	c = c.Masked(t)
+	g.text("title", "标题", c.Title)
+	g.text("summary", "摘要", c.Summary)
+	g.text("source.name", "信息来源", c.Source.Name)
+	g.link("source.url", "信息来源网址", c.Source.URL)
+	if c.Project != nil {
+		g.text("project.code", "项目编号", c.Project.Code)
+		g.text("project.name", "项目名称", c.Project.Name)
+	}
+	for _, f := range t.Fields {
+		g.field(f, "fields."+f.Key, c.Fields[f.Key])
+	}
+	g.text("body_html", "正文", cellText(c.BodyHTML))
+	for i, a := range c.Attachments {
+		scan, known := files[a.SHA256]
+		g.file(fmt.Sprintf("attachments[%d]", i), a, scan, known)
+	}
+	return g.findings()
+}
+
+// gate collects what is found in one notice.
+type gate struct {
+	personal bool // the type lists natural persons
+	found    []Finding
+	seen     map[string]bool
+	more     int
+}
+
+func (g *gate) add(field string, l Leak, message, advice string) {
+	code := privacyPrefix + string(l.Kind)
+	if g.seen == nil {
+		g.seen = map[string]bool{}
+	}
+	key := field + " " + code + strconv.FormatBool(l.Contact)
+	if l.Private && !g.personal || g.seen[key] {
+		return
+	}
+	g.seen[key] = true
+	if len(g.found) == maxFindings {
+		g.more++
+		return
+	}
+	g.found = append(g.found, Finding{Warning: l.Contact, FieldError: FieldError{Field: field, Code: code, Message: message + "；" + advice}})
+}
+
+func (g *gate) findings() []Finding {
+	if g.more > 0 {
+		g.found[maxFindings-1].Message += fmt.Sprintf("（此外还有 %d 处）", g.more)
+	}
+	return g.found
+}
+
+// text looks at one text. The label counts: under “护照号码” a number is one.
+func (g *gate) text(field, label, text string) {
+	head := label + "："
+	for _, l := range FindLeaks(head + text) {
+		if l.Start >= len(head) {
+			g.leak(field, label, l)
+		}
+	}
+}
+
+// link looks at an address on the web, whose path is full of numbers.
+func (g *gate) link(field, label, url string) {
+	for _, l := range FindLeaks(url) {
+		if l.Kind == LeakID {
+			g.leak(field, label, l)
+		}
+	}
+}
+
+func (g *gate) leak(field, label string, l Leak) {
+	advice := adviceBlocked
+	if l.Contact {
+		advice = adviceContact
+	}
+	g.add(field, l, fmt.Sprintf("“%s”中有%s", label, l.Kind.Name()), advice)
+}
+
+func (g *gate) field(f Field, path string, v any) {
+	switch v := v.(type) {
+	case string:
+		g.value(f, path, v)
+	case []any:
+		for i, row := range v {
+			cells, _ := row.(map[string]any)
+			for _, col := range f.Columns {
+				at := path + "[" + strconv.Itoa(i) + "]." + col.Key
+				if s, ok := cells[col.Key].(string); ok {
+					g.value(col, at, s)
+				}
+			}
+		}
+	}
+}
+
+// value looks at one typed value. A masked one is what the mask left of it.
+func (g *gate) value(f Field, path, s string) {
+	switch f.Kind {
+	case FieldMoney, FieldDate, FieldDatetime, FieldUSCC, FieldEnum:
+		return
+	case FieldPerson:
+		if f.Mask == MaskNone && g.personal && LooksLikeName(s) {
+			g.leak(path, f.Label, Leak{Kind: LeakName})
+		}
+	case FieldAddress:
+		if f.Mask == MaskNone && g.personal && strings.ContainsAny(narrowDigits(s), "0123456789") && MaskAddress.Apply(s) != s {
+			g.leak(path, f.Label, Leak{Kind: LeakAddress})
+		}
+	case FieldURL:
+		g.link(path, f.Label, s)
+		return
+	case FieldPhone:
+		g.text(path, f.Label+"（联系电话）", s)
+		return
+	case FieldText, FieldLongText:
+		if g.personal && headingOf(strings.Map(dropSpace, f.Label)).name && LooksLikeName(s) {
+			g.leak(path, f.Label, Leak{Kind: LeakName})
+		}
+	}
+	g.text(path, f.Label, s)
+}
+
+func (g *gate) file(field string, a Attachment, scan FileScan, known bool) {
+	name := "附件“" + Redacted(a.Name) + "”"
+	g.text(field, "附件名", a.Name)
+	for _, l := range scan.Leaks {
+		place := name + "的" + l.Where
+		if l.Where == "" {
+			place = name
+		}
+		advice := "请在文件中删除或脱敏后重新上传；确需公开的，须由另一人说明理由后放行"
+		if l.Contact {
+			advice = adviceContact
+		}
+		g.add(field, Leak{Kind: l.Kind, Contact: l.Contact, Private: l.Private},
+			fmt.Sprintf("%s第 %d 行起有 %d 处%s", place, l.Line, l.Count, l.Kind.Name()), advice)
+	}
+	if !known || !scan.Whole {
+		g.found = append(g.found, Finding{Warning: true, FieldError: FieldError{Field: field, Code: CodeUnreadable,
+			Message: name + "中有无法提取文字的内容，请核验人打开文件逐页查看，确认没有不应公开的个人信息并写明理由"}})
+	}
+}
+
+// cellText is the text of markup with its tables kept: cells apart by tabs, rows
+// by line breaks. Where links lead counts as text.
+func cellText(markup string) string {
+	var b strings.Builder
+	inRow, inCell := false, false
+	z := html.NewTokenizer(strings.NewReader(markup))
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			return b.String()
+		}
+		if kind == html.TextToken {
+			b.WriteString(strings.Map(flatBreak, string(z.Text())))
+			continue
+		}
+		t := z.Token()
+		switch {
+		case t.Data == "td" || t.Data == "th":
+			if inCell { // ended by its tag, or by the next cell
+				b.WriteByte('\t')
+			}
+			inCell = kind != html.EndTagToken
+			inRow = true
+			if inCell {
+				b.WriteString(strings.Repeat("\t", span(t)-1))
+			}
+		case t.Data == "tr" || t.Data == "table":
+			inRow, inCell = false, false
+			b.WriteByte('\n')
+		case blockElements[t.Data] && inRow:
+			b.WriteByte(' ')
+		case blockElements[t.Data]:
+			b.WriteByte('\n')
+		}
+		for _, a := range t.Attr {
+			if a.Key == "href" {
+				b.WriteString(" " + strings.Map(flatBreak, a.Val) + " ")
+			}
+		}
+	}
+}
+
+func flatBreak(r rune) rune {
+	if r == '\n' || r == '\t' || r == '\r' {
+		return ' '
+	}
+	return r
+}
+
+func span(t html.Token) int {
+	for _, a := range t.Attr {
+		if n, err := strconv.Atoi(a.Val); a.Key == "colspan" && err == nil {
+			return min(max(n, 1), 100)
+		}
+	}
+	return 1
+}
+
+// Personal reports whether a finding is the gate's, and can be overridden.
+func (f Finding) Personal() bool { return strings.HasPrefix(f.Code, privacyPrefix) }
+
+// newFindings returns the findings that are not among known: a correction is
+// not asked for what the original was cleared of.
+func newFindings(found, known []Finding) []Finding {
+	return slices.DeleteFunc(found, func(f Finding) bool {
+		return slices.ContainsFunc(known, func(k Finding) bool { return k.Field == f.Field && k.Code == f.Code })
+	})
+}
+
+// PrivacyOfChange is the gate for what a correction makes of its original: only
+// what the original did not show already is found, under "changes.".
+func PrivacyOfChange(t *NoticeType, original, changed Content, files map[string]FileScan) []Finding {
+	found := newFindings(changed.Privacy(t, files), original.Privacy(t, files))
+	for i := range found {
+		found[i].Field = "changes." + found[i].Field
+	}
+	return found
+}
