@@ -39,10 +39,7 @@ func (s *Store) Apply(ctx context.Context, receipt *disclosure.Receipt, ts ...di
 	if err != nil {
 		return nil, err
 	}
-	if s.d == sqliteDialect && slices.ContainsFunc(ts, func(t disclosure.Transition) bool { return t.Action == disclosure.ActionErase }) {
-		return notices, s.flushLog(ctx)
-	}
-	return notices, nil
+	return notices, s.forget(ctx, ts)
 }
 
 // applyAll writes the transitions in the transaction and fills in codes and
@@ -59,14 +56,6 @@ func (s *Store) applyAll(ctx context.Context, tx *sql.Tx, ts []disclosure.Transi
 		}
 	}
 	return a.publish(ctx, ts)
-}
-
-// flushLog rewrites the write-ahead log, where erased content still stands.
-func (s *Store) flushLog(ctx context.Context) error {
-	if _, err := s.w.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return fmt.Errorf("store: flush log: %w", fault(err))
-	}
-	return nil
 }
 
 func keepReceipt(ctx context.Context, tx *sql.Tx, r disclosure.Receipt, notice string, at time.Time) error {
@@ -107,6 +96,7 @@ type applier struct {
 	codes map[string]string // of the notices created so far, by id
 
 	deadlines map[string]int64 // before the transaction, of the notices it corrects
+	purged    map[string]int64 // what an erasure took away, by place
 }
 
 // apply writes everything of one transition that needs no feed position.
@@ -116,6 +106,7 @@ func (a *applier) apply(ctx context.Context, t *disclosure.Transition) error {
 	}
 	switch t.Action {
 	case disclosure.ActionDelete:
+		a.gone("draft", 1)
 		return a.delete(ctx, t)
 	case disclosure.ActionCreate:
 		if err := a.insert(ctx, t); err != nil {
@@ -136,6 +127,9 @@ func (a *applier) apply(ctx context.Context, t *disclosure.Transition) error {
 		if err := a.revise(ctx, t); err != nil {
 			return err
 		}
+	}
+	if err := a.keepLookups(ctx, t); err != nil {
+		return err
 	}
 	if t.Action == disclosure.ActionErase {
 		if err := a.erase(ctx, t); err != nil {
@@ -332,29 +326,6 @@ func (a *applier) attach(ctx context.Context, n *disclosure.Notice, public bool)
 	return nil
 }
 
-// erase purges what the notice said: every revision, the comments of its
-// history, and files that no other notice carries. Hashes stay.
-func (a *applier) erase(ctx context.Context, t *disclosure.Transition) error {
-	id := t.Notice.ID
-	const orphans = `sha256 IN (SELECT sha256 FROM notice_file WHERE notice_id = $1)
-		AND sha256 NOT IN (SELECT sha256 FROM notice_file WHERE notice_id <> $2)`
-	for _, step := range []struct {
-		stmt string
-		args []any
-	}{
-		{`UPDATE revision SET doc = NULL WHERE notice_id = $1 AND rev < $2`, []any{id, t.Notice.Rev}},
-		{`UPDATE step SET comment = '' WHERE notice_id = $1`, []any{id}},
-		{`DELETE FROM upload WHERE ` + orphans, []any{id, id}},
-		{`DELETE FROM blob WHERE ` + orphans, []any{id, id}},
-		{`UPDATE notice_file SET name = '' WHERE notice_id = $1`, []any{id}},
-	} {
-		if _, err := a.tx.ExecContext(ctx, step.stmt, step.args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // publish takes the lock on the feed, last of all, and writes what depends on
 // the position: the search index, the catalogue items, feed and audit rows.
 func (a *applier) publish(ctx context.Context, ts []disclosure.Transition) error {
@@ -391,6 +362,9 @@ func (a *applier) publish(ctx context.Context, ts []disclosure.Transition) error
 		if err := a.outbox(ctx, t); err != nil {
 			return err
 		}
+	}
+	if err := a.writeReceipt(ctx, ts); err != nil {
+		return err
 	}
 	rows := make([]disclosure.AuditRow, len(ts))
 	for i := range ts {
@@ -456,6 +430,8 @@ func (a *applier) unindex(ctx context.Context, n *disclosure.Notice) error {
 	if had, err := res.RowsAffected(); err != nil || had == 0 { // withdrawn before, and now erased
 		return err
 	}
+	a.gone("search", 1)
+	a.gone("item", int64(len(items)))
 	if _, err := a.tx.ExecContext(ctx, a.d.indexDelete, n.Seq); err != nil {
 		return err
 	}

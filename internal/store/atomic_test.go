@@ -124,7 +124,7 @@ var scenes = []scene{
 	{"withdraw and erase", func(t *testing.T, s *store.Store, tag string) func() error {
 		n := at(t, s, disclosure.StatusPublished)
 		return try(s, nil, must[disclosure.Transition](t)(n.Withdraw("含个人信息", true, storetest.Reviewer, storetest.Start)))
-	}, map[string]int{"revision": 1, "step": 1, "audit": 1, "feed": 1, "search_text": -1, "notice_item": -1, "search_index": -1, "upload": -1, "blob": -1, "blob_chunk": -1}},
+	}, map[string]int{"revision": 1, "step": 1, "audit": 1, "feed": 1, "search_text": -1, "notice_item": -1, "search_index": -1, "upload": -1, "blob": -1, "blob_chunk": -1, "purge": 11}},
 
 	{"upload", func(t *testing.T, s *store.Store, tag string) func() error {
 		f := disclosure.Attachment{ID: "u" + tag, Name: "a.txt", Size: 4, SHA256: disclosure.Digest("abc" + tag), Type: "text/plain"}

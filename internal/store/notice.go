@@ -386,6 +386,10 @@ func (s *Store) Staff(ctx context.Context, ref disclosure.NoticeRef) (disclosure
 			st.At = disclosure.FromMilliseconds(at)
 			return st, err
 		}, `SELECT action, at, by_name, comment, rev FROM step WHERE notice_id = $1 ORDER BY n LIMIT 1000`, n.ID)
+		if err != nil || !out.Erased {
+			return err
+		}
+		out.Purged, err = v.purged(ctx, n.ID)
 		return err
 	})
 	return out, err

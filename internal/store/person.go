@@ -179,7 +179,8 @@ func (s *Store) ErasePerson(ctx context.Context, n int64) error {
 	if err != nil || s.d != sqliteDialect {
 		return err
 	}
-	return s.flushLog(ctx)
+	_, _, err = s.flushLog(ctx)
+	return err
 }
 
 // NewLink keeps the hash of a one-time code that joins another account to the
@@ -252,5 +253,6 @@ func (s *Store) RemoveAccount(ctx context.Context, app, openid string) error {
 	if err != nil || s.d != sqliteDialect {
 		return err
 	}
-	return s.flushLog(ctx)
+	_, _, err = s.flushLog(ctx)
+	return err
 }
