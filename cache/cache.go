@@ -67,6 +67,7 @@ type Cache struct {
 	slots   chan struct{}
 	state   atomic.Pointer[state]
 	failed  atomic.Pointer[time.Time] // end of the last poll, if it failed
+	again   atomic.Pointer[time.Time] // when the shared layer is to be purged once more
 	woken   chan struct{}
 
 	hits, sharedHits, fills, stale, refused, polls, failedPolls atomic.Int64
@@ -126,10 +127,11 @@ func (c *Cache) Run(ctx context.Context) error {
 	tick := time.NewTicker(PollInterval)
 	defer tick.Stop()
 	if c.shared != nil {
-		go c.shared.listen(ctx, c.wake)
+		go c.shared.listen(ctx, c.wake, c.forget)
 	}
 	for {
 		_ = c.poll(ctx) // counted, and shown by State; the next one follows
+		c.purgeLate(ctx)
 		select {
 		case <-ctx.Done():
 			return nil

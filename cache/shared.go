@@ -21,7 +21,9 @@ import (
 
 const (
 	sharedTTL  = 15 * time.Minute
+	keyPrefix  = "gongkai:q:"
 	wakeStream = "gongkai:wake"
+	wakePurge  = "purge" // the member of an announcement that an erasure makes
 	wakeBlock  = 5 * time.Second
 	// redisTimeout bounds every step of a Redis call; go-redis would otherwise
 	// outlive the context's deadline by seconds.
@@ -87,7 +89,7 @@ func (s *Shared) Open() bool { return s.breaker.State() == gobreaker.StateOpen }
 // and request always read the same.
 func (s *Shared) key(epoch string, generation int64, key string) string {
 	sum := sha256.Sum256([]byte(epoch + "\x00" + s.format + "\x00" + key))
-	return "gongkai:q:" + strconv.FormatInt(generation, 10) + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
+	return keyPrefix + strconv.FormatInt(generation, 10) + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 
 func (s *Shared) get(ctx context.Context, epoch string, generation int64, key string) *disclosure.Answer {
@@ -156,14 +158,19 @@ func decodeAnswer(raw []byte) (*disclosure.Answer, error) {
 // announce tells the other instances that the feed has moved. It is a hint
 // only: who misses it polls within PollInterval.
 func (s *Shared) announce(ctx context.Context, generation int64) {
+	s.tell(ctx, "seq", generation)
+}
+
+func (s *Shared) tell(ctx context.Context, member string, value any) {
 	_, _ = s.breaker.Execute(func() ([]byte, error) {
 		return nil, s.client.XAdd(ctx, &redis.XAddArgs{Stream: wakeStream, MaxLen: 1000, Approx: true,
-			Values: []any{"seq", generation}}).Err()
+			Values: []any{member, value}}).Err()
 	})
 }
 
-// listen calls wake at every announcement until ctx ends.
-func (s *Shared) listen(ctx context.Context, wake func()) {
+// listen calls wake at every announcement until ctx ends, and forget at that of
+// an erasure.
+func (s *Shared) listen(ctx context.Context, wake, forget func()) {
 	last := "$"
 	for ctx.Err() == nil {
 		res, err := s.client.XRead(ctx, &redis.XReadArgs{Streams: []string{wakeStream, last}, Block: wakeBlock}).Result()
@@ -175,6 +182,9 @@ func (s *Shared) listen(ctx context.Context, wake func()) {
 			for _, stream := range res {
 				for _, m := range stream.Messages {
 					last = m.ID
+					if m.Values[wakePurge] != nil {
+						forget()
+					}
 				}
 			}
 			wake()
