@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,12 @@ type Service struct {
 	// RequireSecrecy refuses publication without the result of the secrecy
 	// review (政府信息公开条例 第十七条).
 	RequireSecrecy bool
+
+	Extract   Extractor // nil: no file can be read, and each needs a person's look
+	Caches    []Purger  // emptied when a notice is erased
+	LookupKey []byte    // of the hashes by which people find their own row of a list; nil: the database keeps one
+
+	ownKey atomic.Pointer[[]byte]
 }
 
 func receipt(r disclosure.Request) *disclosure.Receipt {
@@ -178,26 +185,32 @@ func (s *Service) references(ctx context.Context, d disclosure.Draft) (refs disc
 	return refs, err
 }
 
-// amended returns the original's content with the changes of its correction c,
-// masked, and fills in c's table of changes where the editor left it out.
-func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, c *disclosure.Content) (disclosure.Content, error) {
-	changed := original.Content
+// changed returns the original's content with the changes of its correction c,
+// as they were entered.
+func (s *Service) changed(ctx context.Context, original disclosure.StaffNotice, c disclosure.Content) (disclosure.Content, error) {
 	if len(c.Changes) == 0 {
-		return changed, nil
+		return original.Content, nil
 	}
 	var changes map[string]json.RawMessage
 	if err := json.Unmarshal(c.Changes, &changes); err != nil {
-		return changed, fmt.Errorf("publish: changes: %w", err)
+		return c, fmt.Errorf("publish: changes: %w", err)
 	}
 	draft, err := original.Catalog.ChangedDraft(original.Content, changes)
 	if err != nil {
-		return changed, err
+		return c, err
 	}
 	refs, err := s.references(ctx, draft)
 	if err != nil {
-		return changed, err
+		return c, err
 	}
-	if changed, err = original.Catalog.ChangedContent(original.Content, changes, refs); err != nil {
+	return original.Catalog.ChangedContent(original.Content, changes, refs)
+}
+
+// amended returns the original's content with the changes of its correction c,
+// masked, and fills in c's table of changes where the editor left it out.
+func (s *Service) amended(ctx context.Context, original disclosure.StaffNotice, c *disclosure.Content) (disclosure.Content, error) {
+	changed, err := s.changed(ctx, original, *c)
+	if err != nil || len(c.Changes) == 0 {
 		return changed, err
 	}
 	typ, err := original.Catalog.TypeAt(changed.Type, changed.TypeVersion)
@@ -252,7 +265,11 @@ func (s *Service) Delete(ctx context.Context, r disclosure.Request, ref disclosu
 // Submit hands a draft to a reviewer.
 func (s *Service) Submit(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, ack disclosure.Acknowledgement) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
-		return single(n.Submit(n.Catalog.Review(n.Content, s.today()), ack, r.Actor, s.Now()))
+		findings, err := s.review(ctx, n, true)
+		if err != nil {
+			return nil, err
+		}
+		return single(n.Submit(findings, ack, r.Actor, s.Now()))
 	})
 }
 
@@ -272,9 +289,18 @@ func (s *Service) Publish(ctx context.Context, r disclosure.Request, ref disclos
 		if err != nil {
 			return nil, err
 		}
-		t, err := n.Publish(typ, n.Catalog.Review(n.Content, s.today()), ok, r.Actor, s.Now())
+		findings, err := s.review(ctx, n, false)
 		if err != nil {
 			return nil, err
+		}
+		t, err := n.Publish(typ, findings, ok, r.Actor, s.Now())
+		if err != nil {
+			return nil, err
+		}
+		if t.Action == disclosure.ActionPublish {
+			if t.Lookups, err = s.lookups(ctx, typ, n.Content, n.Code); err != nil {
+				return nil, err
+			}
 		}
 		return s.withAmendment(ctx, t)
 	})
@@ -291,15 +317,33 @@ func (s *Service) withAmendment(ctx context.Context, t disclosure.Transition) ([
 	if err != nil {
 		return nil, err
 	}
-	changed := original.Content
+	changed, lookups := original.Content, []disclosure.Lookup(nil)
 	if how == disclosure.RelationCorrects {
+		if lookups, err = s.changedLookups(ctx, original, t.Notice.Content); err != nil {
+			return nil, err
+		}
 		if changed, err = s.amended(ctx, original, &t.Notice.Content); err != nil {
 			return nil, err
 		}
 		t.Notice.Changes = nil // carried out, and perhaps not for the public
 	}
 	amend, err := original.Amend(t.Notice, changed, t.Actor, t.At)
+	amend.Lookups = lookups
 	return []disclosure.Transition{t, amend}, err
+}
+
+// changedLookups returns by what the rows are found that a correction writes
+// anew: those it leaves alone are masked, and found as before.
+func (s *Service) changedLookups(ctx context.Context, original disclosure.StaffNotice, correction disclosure.Content) ([]disclosure.Lookup, error) {
+	typ, err := original.Catalog.TypeAt(original.Type, original.TypeVersion)
+	if err != nil || !typ.Personal {
+		return nil, err
+	}
+	changed, err := s.changed(ctx, original, correction)
+	if err != nil {
+		return nil, err
+	}
+	return s.lookups(ctx, typ, changed, original.Code)
 }
 
 // Correct starts a correction (更正) of a published notice: a linked draft that
@@ -325,20 +369,34 @@ func (s *Service) amend(ctx context.Context, r disclosure.Request, ref disclosur
 
 // Withdraw takes a notice out of the public at once; with erase its content is
 // purged as well, and so are its corrections and terminations, which repeat it.
+// The outcome then has the receipt.
 func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string, erase bool) (disclosure.Outcome, error) {
-	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
+	if err := disclosure.RefuseLeaks("reason", reason); err != nil {
+		return disclosure.Outcome{}, err
+	}
+	out, err := s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
 		t, err := n.Withdraw(reason, erase, r.Actor, s.Now())
 		if err != nil || !erase {
 			return []disclosure.Transition{t}, err
 		}
-		more, err := s.eraseAmendments(ctx, n.ID, reason, r.Actor)
+		more, err := s.amendments(ctx, n.ID, func(m disclosure.StaffNotice) ([]disclosure.Transition, error) {
+			return s.eraseAmendment(m, reason, r.Actor)
+		})
 		return append([]disclosure.Transition{t}, more...), err
 	})
+	if err != nil || !erase || out.Replayed {
+		return out, err
+	}
+	if err := s.purge(ctx, out.ID); err != nil {
+		return out, err
+	}
+	out.StaffNotice, err = s.Store.Staff(ctx, disclosure.NoticeRef{ID: out.ID})
+	return out, err
 }
 
-// eraseAmendments decides on everything that amends the notice, and on what
-// amends that: what was public is erased, what was not is discarded.
-func (s *Service) eraseAmendments(ctx context.Context, id, reason string, a disclosure.Actor) ([]disclosure.Transition, error) {
+// amendments decides by f on everything that amends the notice, and on what
+// amends that.
+func (s *Service) amendments(ctx context.Context, id string, f decide) ([]disclosure.Transition, error) {
 	var ts []disclosure.Transition
 	for queue, seen := []string{id}, map[string]bool{id: true}; len(queue) > 0; queue = queue[1:] {
 		ids, err := s.Store.Amendments(ctx, queue[0])
@@ -354,7 +412,7 @@ func (s *Service) eraseAmendments(ctx context.Context, id, reason string, a disc
 			if err != nil {
 				return nil, err
 			}
-			t, err := s.eraseAmendment(n, reason, a)
+			t, err := f(n)
 			if err != nil {
 				return nil, err
 			}
@@ -364,6 +422,8 @@ func (s *Service) eraseAmendments(ctx context.Context, id, reason string, a disc
 	return ts, nil
 }
 
+// eraseAmendment decides on one: what was public is erased, what was not is
+// discarded.
 func (s *Service) eraseAmendment(n disclosure.StaffNotice, reason string, a disclosure.Actor) ([]disclosure.Transition, error) {
 	switch {
 	case n.Erased:
@@ -423,8 +483,15 @@ func (s *Service) release(ctx context.Context, n disclosure.StaffNotice) ([]disc
 	if err != nil {
 		return nil, err
 	}
-	t, err := n.Release(typ, n.Catalog.Review(n.Content, s.today()), s.Now())
+	findings, err := s.review(ctx, n, false)
 	if err != nil {
+		return nil, err
+	}
+	t, err := n.Release(typ, findings, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	if t.Lookups, err = s.lookups(ctx, typ, n.Content, n.Code); err != nil {
 		return nil, err
 	}
 	return s.withAmendment(ctx, t)

@@ -68,7 +68,15 @@ func (s *Service) Upload(ctx context.Context, a disclosure.Actor, name string, d
 	}
 	sum := sha256.Sum256(data)
 	f := disclosure.Attachment{ID: id.String(), Name: name, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:]), Type: media}
-	return f, s.Store.SaveUpload(ctx, a, f, data, s.Now())
+	if err := s.Store.SaveUpload(ctx, a, f, data, s.Now()); err != nil {
+		return f, err
+	}
+	known, err := s.Store.FileScans(ctx, []string{f.SHA256})
+	if _, ok := known[f.SHA256]; ok || err != nil {
+		return f, err
+	}
+	_, err = s.scan(ctx, f, data)
+	return f, err
 }
 
 // fileName keeps the last part of a path, without control characters and at
