@@ -20,6 +20,7 @@ import (
 	"gongkai/docs"
 	"gongkai/handlers"
 	"gongkai/internal/disclosure"
+	"gongkai/internal/extract"
 	"gongkai/internal/importer"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
@@ -63,8 +64,8 @@ func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	w := &world{clock: &clock{now: storetest.Start}, secrets: map[string]string{}, logs: &logBuffer{}}
 	var file string
 	w.store, file = storetest.SQLite(t)
-	w.service = &publish.Service{Store: w.store, Now: w.Now}
 	w.cache = cache.New(cache.Options{Source: w.store, Now: w.Now})
+	w.service = &publish.Service{Store: w.store, Now: w.Now, Extract: &extract.Reader{}, Caches: []publish.Purger{w.cache}}
 	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.Now, Swagger: docs.Swagger, OpenAPI: docs.OpenAPI,
 		Imports:   importer.New(w.service, w.service, w.Now),

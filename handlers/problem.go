@@ -48,6 +48,7 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeDefinition:  http.StatusUnprocessableEntity,
 	disclosure.CodeExists:      http.StatusConflict,
 	disclosure.CodeNoProject:   http.StatusNotFound,
+	disclosure.CodeNoMatch:     http.StatusNotFound,
 	disclosure.CodeNoFile:      http.StatusNotFound,
 	disclosure.CodeFileGone:    http.StatusGone,
 	disclosure.CodeFileType:    http.StatusUnprocessableEntity,

@@ -27,6 +27,7 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/changes", s.listChanges)
 	s.get(app, "/api/v1/feeds/:file", s.getFeed)
 	s.routeKiosk(app)
+	s.add(app, fiber.MethodPost, "/api/v1/housing/lookup", s.lookupHousing)
 	s.get(app, "/swagger.json", s.getSwagger)
 	s.get(app, "/openapi.json", s.getOpenAPI)
 	s.get(app, "/docs", s.getDocs)
@@ -62,6 +63,7 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:pairing_code/approve", manage, s.approveKiosk)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:id/revoke", manage, s.revokeKiosk)
 	s.routeImports(app, read, write)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/privacy-override", check, s.overridePrivacy)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/audit", s.authenticate(admin, auditor), s.listAudit)
 
 	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType} {

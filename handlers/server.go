@@ -92,6 +92,7 @@ type Server struct {
 	log      *slog.Logger
 	limiter  *throttled.GCRARateLimiterCtx
 	pairings *throttled.GCRARateLimiterCtx
+	lookups  lookupQuotas
 	metrics  *Metrics
 	public   *edge
 	staff    *edge
@@ -155,6 +156,9 @@ func New(c Config) (*Server, error) {
 	}
 	if s.pages, err = newRenderer(&s.Config); err != nil {
 		return nil, fmt.Errorf("handlers: %w", err)
+	}
+	if s.lookups, err = newLookupQuotas(c.Now); err != nil {
+		return nil, fmt.Errorf("handlers: rate limit: %w", err)
 	}
 	s.public = s.newEdge(func(app *fiber.App) {
 		s.routePublic(app)

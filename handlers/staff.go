@@ -40,6 +40,7 @@ type Publisher interface {
 	Checker
 	Amender
 	Definer
+	Guard
 	Upload(ctx context.Context, a disclosure.Actor, name string, data []byte) (disclosure.Attachment, error)
 }
 

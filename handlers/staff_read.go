@@ -9,7 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"gongkai/internal/disclosure"
-	"gongkai/internal/workday"
 )
 
 // Draft documents what an editor sends; disclosure.Draft reads it.
@@ -104,6 +103,9 @@ type StaffNotice struct {
 	BaseRev       *int            `json:"base_rev" extensions:"x-nullable"`
 	ContentSHA256 *string         `json:"content_sha256" extensions:"x-nullable"`
 	History       []HistoryStep   `json:"history"`
+
+	PrivacyOverride *PrivacyOverride `json:"privacy_override" extensions:"x-nullable"` // of this revision
+	Purged          []PurgedPlace    `json:"purged"`                                   // the receipt of an erasure
 }
 
 // StaffJSON writes a notice for the people who work on it.
@@ -127,6 +129,7 @@ func StaffJSON(n disclosure.StaffNotice) StaffNotice {
 	if !n.Secrecy.At.IsZero() {
 		out.SecrecyReview = &Secrecy{n.Secrecy.By, n.Secrecy.Result, nullable(n.Secrecy.Reason), instant(n.Secrecy.At)}
 	}
+	guardJSON(&out, n)
 	for _, f := range n.Attachments {
 		out.Attachments = append(out.Attachments, Upload(f))
 	}
@@ -230,7 +233,11 @@ func (s *Server) previewNotice(c *fiber.Ctx) error {
 		return err
 	}
 	out := Preview{Notice: noticeJSON(disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum}), Checks: []Check{}}
-	for _, f := range n.Catalog.Review(n.Content, workday.DateOf(s.Now())) {
+	checks, err := s.Publisher.Checks(c.UserContext(), n)
+	if err != nil {
+		return err
+	}
+	for _, f := range checks {
 		out.Checks = append(out.Checks, Check{f.Field, f.Code, f.Message, nullable(f.Rule), f.Warning})
 	}
 	if out.Phone, out.Kiosk, err = s.previewScreens(n.Reading, shown, sum); err != nil {

@@ -27,6 +27,7 @@ import (
 
 const (
 	releaseInterval = time.Second // between looks for scheduled notices that are due
+	expireInterval  = time.Minute // between looks for lists whose time is over
 	drainWindow     = time.Second // in which clients learn from a last answer to reconnect
 	shutdownTimeout = 8 * time.Second
 )
@@ -78,7 +79,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	if err := a.cache.Refresh(ctx); err != nil {
 		return a, err
 	}
-	a.publish = &publish.Service{Store: a.store, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview}
+	a.publish = p.publisher(a.store, c, a.cache)
 	a.imports = importer.New(a.publish, a.publish, p.now)
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
@@ -118,6 +119,7 @@ func format() string {
 func (a *app) start(ctx context.Context) {
 	a.background.Go(func() { _ = a.cache.Run(ctx) })
 	a.background.Go(func() { a.expireImports(ctx) })
+	a.background.Go(func() { a.expire(ctx) })
 	a.background.Go(func() {
 		tick := time.NewTicker(releaseInterval)
 		defer tick.Stop()
@@ -136,6 +138,31 @@ func (a *app) start(ctx context.Context) {
 			}
 		}
 	})
+}
+
+// expire takes lists of persons whose time is over out of the public, at once
+// and then every minute.
+func (a *app) expire(ctx context.Context) {
+	tick := time.NewTicker(expireInterval)
+	defer tick.Stop()
+	for {
+		n, err := a.publish.ExpireDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("lists did not expire; it is tried again", "error", err)
+		}
+		if n > 0 {
+			a.log.Info("lists of persons expired", "count", n)
+			_ = a.cache.Refresh(ctx) // its own poll sees it within a second otherwise
+		}
+		if _, err := a.store.Scrub(ctx, a.publish.Now()); err != nil && ctx.Err() == nil {
+			a.log.Error("an erasure is not complete; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // serve answers on the listeners until they are closed.

@@ -49,6 +49,9 @@ type config struct {
 	Publish struct {
 		SecrecyReview bool `koanf:"secrecy_review"`
 	} `koanf:"publish"`
+	Housing struct {
+		LookupKey string `koanf:"lookup_key"`
+	} `koanf:"housing"`
 
 	trusted []netip.Prefix
 	origin  map[string]string // which layer set a key
@@ -80,6 +83,7 @@ var options = append([]option{
 	{"limits.burst", 600, "每个客户端瞬时可突发的请求数", false},
 	{"limits.trusted_proxies", []string{}, "可信代理的网段，如 10.0.0.0/8；只有来自它们的 X-Forwarded-For 才被采信", false},
 	{"publish.secrecy_review", true, "发布时必须填写保密审查结果", false},
+	{"housing.lookup_key", "", "住房名单本人查询所用散列的密钥，至少 16 个字符；留空则自动生成，存在数据库中", true},
 }, siteOptions...)
 
 // flagName spells a key as a flag: ops_listen is --ops-listen.
@@ -256,6 +260,9 @@ func (c *config) check() error {
 	}
 	if c.Cache.MiB < 1 || c.Cache.MiB > 65_536 {
 		return usage("cache.mib 应在 1 到 65536 之间，现在是 %d", c.Cache.MiB)
+	}
+	if n := len(c.Housing.LookupKey); n > 0 && n < 16 {
+		return usage("housing.lookup_key 至少 16 个字符，现在是 %d 个", n)
 	}
 	if c.Limits.Rate < 0 || c.Limits.Burst < 0 {
 		return usage("limits.rate 和 limits.burst 不能为负")

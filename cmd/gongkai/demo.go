@@ -106,7 +106,7 @@ func (p *program) fillDemo(ctx context.Context, a *app, l *listeners) error {
 		if sheet.Tokens, err = p.demoTokens(ctx, a); err != nil {
 			return err
 		}
-		if err := loadStory(ctx, &publish.Service{Store: a.store}, p.now()); err != nil {
+		if err := loadStory(ctx, &publish.Service{Store: a.store, LookupKey: a.publish.LookupKey}, p.now()); err != nil {
 			return fmt.Errorf("演示数据：%w", err)
 		}
 	default:

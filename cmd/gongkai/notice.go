@@ -18,7 +18,7 @@ import (
 func newNotice(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "notice", Short: "导入、查看、发布、更正、终止和撤回公告"}
 	cmd.AddCommand(newNoticeImport(p), newNoticeTemplate(p), newNoticeUndoImport(p), newNoticeList(p), newNoticeShow(p), newNoticeSubmit(p), newNoticeReject(p),
-		newNoticePublish(p), newNoticeCorrect(p), newNoticeTerminate(p), newNoticeWithdraw(p))
+		newNoticePublish(p), newNoticeOverride(p), newNoticeCorrect(p), newNoticeTerminate(p), newNoticeWithdraw(p))
 	return cmd
 }
 
@@ -57,6 +57,9 @@ func (p *program) stepCommand(use, short string, flags func(*cobra.Command), do 
 		}
 		return p.print(*asJSON, handlers.StaffJSON(out.StaffNotice), func(w io.Writer) {
 			fmt.Fprintf(w, "%s  %s  第 %d 版  %s\n", out.Code, out.Status.Name(), out.Rev, out.Title)
+			if receipt, _ := cmd.Flags().GetBool("receipt"); receipt {
+				showReceipt(w, out.StaffNotice)
+			}
 		})
 	})
 	return cmd
@@ -126,12 +129,42 @@ func newNoticeTerminate(p *program) *cobra.Command {
 		})
 }
 
+func newNoticeOverride(p *program) *cobra.Command {
+	var reason string
+	return p.stepCommand("privacy-override", "对个人信息检查结果放行；须由录入人以外的人说明理由", func(cmd *cobra.Command) {
+		cmd.Flags().StringVar(&reason, "reason", "", "必须公开这些个人信息的理由")
+	}, func(ctx context.Context, s *session, r disclosure.Request, ref disclosure.NoticeRef) (disclosure.Outcome, error) {
+		return s.publish.OverridePrivacy(ctx, r, ref, reason)
+	})
+}
+
+// showReceipt lists from where an erased notice was purged.
+func showReceipt(w io.Writer, n disclosure.StaffNotice) {
+	if len(n.Purged) == 0 {
+		fmt.Fprintln(w, "没有清除内容（未加 --erase），内容留存供核验和监督人员查阅。")
+		return
+	}
+	fmt.Fprintf(w, "\n清除回执  公告 %s  内容哈希 %s\n", n.Code, n.ContentSHA256)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, place := range n.Purged {
+		state := "已清除"
+		if !place.Done {
+			state = "未完成"
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\n", place.Name(), place.Count, state, disclosure.FormatInstant(place.At))
+	}
+	_ = tw.Flush()
+	fmt.Fprintln(w, "此前制作的备份文件仍含该内容，请按备份轮换办法销毁；运行中的服务随即清空各自的缓存。")
+}
+
 func newNoticeWithdraw(p *program) *cobra.Command {
 	var reason string
 	var erase bool
 	return p.stepCommand("withdraw", "撤回，立即从所有公开渠道消失", func(cmd *cobra.Command) {
 		cmd.Flags().StringVar(&reason, "reason", "", "撤回的原因")
 		cmd.Flags().BoolVar(&erase, "erase", false, "同时清除内容、历史版本和附件（个人信息）")
+		cmd.Flags().Bool("receipt", false, "列出清除了哪些地方、各多少、何时")
+		addOptions(cmd, "redis")
 	}, func(ctx context.Context, s *session, r disclosure.Request, ref disclosure.NoticeRef) (disclosure.Outcome, error) {
 		return s.publish.Withdraw(ctx, r, ref, reason, erase)
 	})

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"gongkai/cache"
 	"gongkai/internal/disclosure"
+	"gongkai/internal/extract"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
 )
@@ -19,6 +22,16 @@ type session struct {
 	*store.Store
 	publish *publish.Service
 	config  *config
+	shared  *cache.Shared // nil without Redis
+}
+
+// Close closes what was opened.
+func (s *session) Close() error {
+	err := s.Store.Close()
+	if s.shared != nil {
+		err = errors.Join(err, s.shared.Close())
+	}
+	return err
 }
 
 // open opens the configured database for a command. It may stand beside a
@@ -35,8 +48,20 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{Store: s, config: c,
-		publish: &publish.Service{Store: s, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview}}, nil
+	session := &session{Store: s, config: c, publish: p.publisher(s, c)}
+	if c.Redis != "" { // an erasure empties it; a running server empties its own memory when told
+		if session.shared, err = cache.NewShared(c.Redis, format(), newLogger(p.log, c.Log.Level)); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		session.publish.Caches = []publish.Purger{session.shared}
+	}
+	return session, nil
+}
+
+// publisher makes the one writer of notices.
+func (p *program) publisher(s *store.Store, c *config, caches ...publish.Purger) *publish.Service {
+	return &publish.Service{Store: s, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview, Extract: &extract.Reader{},
+		LookupKey: []byte(c.Housing.LookupKey), Caches: caches}
 }
 
 // storeFlags gives a command the settings that say where the data is.

@@ -46,6 +46,7 @@ const (
 	CodeDefinition  Code = "catalog.invalid"      // a definition that breaks the catalogue's rules
 	CodeExists      Code = "catalog.exists"       // a definition with this id is there already
 	CodeNoProject   Code = "project.not_found"    // no public notice names this project
+	CodeNoMatch     Code = "housing.no_match"     // no public list has a row for what was asked
 	CodeNoFile      Code = "attachment.not_found" // no public notice carries this file
 	CodeFileGone    Code = "attachment.withdrawn" // it was public and has been withdrawn
 	CodeFileType    Code = "attachment.type"      // a kind of file that is not accepted
@@ -70,15 +71,11 @@ const (
 	CodeKioskToken   Code = "kiosk.unpaired"  // the device has no token of ours
 	CodeKioskRevoked Code = "kiosk.revoked"   // the device was taken out of the fleet
 
-	CodeNoImport     Code = "import.not_found" // no such import, or somebody else's
-	CodeImportFile   Code = "import.file"      // a file that cannot be read as what it should be
-	CodeImportState  Code = "import.state"     // the step does not exist from the present state
-	CodeImport       Code = "import.invalid"   // rows of the file break the rules of their type
-	CodeImportGone   Code = "import.purged"    // the content of the import is gone
-	CodeNoKiosk      Code = "kiosk.not_found"  // no device, pairing or pairing code like this
-	CodeKioskToken   Code = "kiosk.unpaired"   // the device has no token of ours
-	CodeKioskRevoked Code = "kiosk.revoked"    // the device was taken out of the fleet
-	CodeNoMatch      Code = "housing.no_match" // no public list has a row for what was asked
+	CodeNoImport    Code = "import.not_found" // no such import, or somebody else's
+	CodeImportFile  Code = "import.file"      // a file that cannot be read as what it should be
+	CodeImportState Code = "import.state"     // the step does not exist from the present state
+	CodeImport      Code = "import.invalid"   // rows of the file break the rules of their type
+	CodeImportGone  Code = "import.purged"    // the content of the import is gone
 )
 
 // ErrNoMatch answers every lookup of a housing list that finds nothing, for
@@ -126,6 +123,7 @@ var Problems = map[Code]Problem{
 	CodeDefinition:  {"目录定义有误", "请按 errors 中逐项说明修改。"},
 	CodeExists:      {"目录中已有这一项", "请改用 PATCH 修改现有的一项，历史版本会保留。"},
 	CodeNoProject:   {"没有找到这个项目", "请核对项目编号；只有已经公开公告的项目才能查到。"},
+	CodeNoMatch:     {"没有查到", "请核对批次、受理编号和身份证件号码的最后四位；公示期满的名单不再提供查询，可向发布单位咨询。"},
 	CodeNoFile:      {"没有找到这个附件", "请从公告页面重新打开附件。"},
 	CodeFileGone:    {"附件所属的公告已撤回", "撤回的原因见该公告。"},
 	CodeFileType:    {"不接受这种文件", "可上传 PDF、Word、Excel、WPS、图片（PNG、JPEG）、ZIP、OFD 和纯文本（UTF-8）。"},
@@ -155,7 +153,6 @@ var Problems = map[Code]Problem{
 	CodeImportState: {"这次导入当前的状态不能做这一步", "请重新查看导入的状态；改好的文件请重新上传。"},
 	CodeImport:      {"导入文件中有错误", "一条也没有写入。请按 errors 或 issues.xlsx 中的批注修改后重新上传。"},
 	CodeImportGone:  {"导入的内容已清除", "提交之后，或满一天没有提交，文件和逐行结果即被清除；请重新上传文件。"},
-	CodeNoMatch:     {"没有查到", "请核对批次、受理编号和身份证件号码的最后四位；公示期满的名单不再提供查询，可向发布单位咨询。"},
 }
 
 // FieldError is one thing wrong with one field of what a person sent.
