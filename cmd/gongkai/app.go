@@ -27,7 +27,7 @@ import (
 
 const (
 	releaseInterval = time.Second // between looks for scheduled notices that are due
-	expireInterval  = time.Minute // between looks for lists whose time is over
+	listInterval    = time.Minute // between looks for lists whose time is over
 	drainWindow     = time.Second // in which clients learn from a last answer to reconnect
 	shutdownTimeout = 8 * time.Second
 )
@@ -143,7 +143,7 @@ func (a *app) start(ctx context.Context) {
 // expire takes lists of persons whose time is over out of the public, at once
 // and then every minute.
 func (a *app) expire(ctx context.Context) {
-	tick := time.NewTicker(expireInterval)
+	tick := time.NewTicker(listInterval)
 	defer tick.Stop()
 	for {
 		n, err := a.publish.ExpireDue(ctx)

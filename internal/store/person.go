@@ -179,8 +179,7 @@ func (s *Store) ErasePerson(ctx context.Context, n int64) error {
 	if err != nil || s.d != sqliteDialect {
 		return err
 	}
-	_, _, err = s.flushLog(ctx)
-	return err
+	return s.flushLog(ctx)
 }
 
 // NewLink keeps the hash of a one-time code that joins another account to the
@@ -253,6 +252,5 @@ func (s *Store) RemoveAccount(ctx context.Context, app, openid string) error {
 	if err != nil || s.d != sqliteDialect {
 		return err
 	}
-	_, _, err = s.flushLog(ctx)
-	return err
+	return s.flushLog(ctx)
 }

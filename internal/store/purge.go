@@ -159,8 +159,7 @@ func (s *Store) forget(ctx context.Context, ts []disclosure.Transition) error {
 	}
 	if !slices.ContainsFunc(ts, func(t disclosure.Transition) bool { return t.Action == disclosure.ActionErase }) {
 		if slices.ContainsFunc(ts, s.overwrites) {
-			_, _, err := s.flushLog(ctx)
-			return err
+			return s.flushLog(ctx)
 		}
 		return nil
 	}
@@ -170,7 +169,7 @@ func (s *Store) forget(ctx context.Context, ts []disclosure.Transition) error {
 		return err
 	}
 	searched := disclosure.PurgedPlace{Place: placeSearch, Done: limited.Err() == nil, At: ts[0].At}
-	pages, done, err := s.flushLog(ctx)
+	pages, done, err := s.truncateLog(ctx)
 	if err != nil {
 		return err
 	}
@@ -221,7 +220,7 @@ func (s *Store) Scrub(ctx context.Context, now time.Time) (int, error) {
 	if err := s.scrubIndex(ctx); err != nil {
 		return 0, err
 	}
-	pages, done, err := s.flushLog(ctx)
+	pages, done, err := s.truncateLog(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -234,10 +233,15 @@ func (s *Store) Scrub(ctx context.Context, now time.Time) (int, error) {
 	return len(open), nil
 }
 
-// flushLog rewrites the write-ahead log, where deleted content still stands, and
-// returns how many pages it had. Readers hold it up for as long as they read;
-// done is false when they did so beyond busy_timeout.
-func (s *Store) flushLog(ctx context.Context) (pages int64, done bool, err error) {
+// flushLog rewrites the write-ahead log, where deleted content still stands.
+func (s *Store) flushLog(ctx context.Context) error {
+	_, _, err := s.truncateLog(ctx)
+	return err
+}
+
+// truncateLog is flushLog that says how many pages the log had. Readers hold it
+// up for as long as they read; done is false when they did so beyond busy_timeout.
+func (s *Store) truncateLog(ctx context.Context) (pages int64, done bool, err error) {
 	var busy, written, left int64
 	if err := s.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &written); err != nil {
 		return 0, false, fmt.Errorf("store: flush log: %w", fault(err))
