@@ -44,7 +44,7 @@ func newWeChat(t *testing.T) *weChat {
 			AESKey: a.AESKey, PreviousAESKey: a.PreviousAESKey, Mode: push.MessageMode(a.Mode)})
 	}
 	tokens, _ := storetest.SQLite(t)
-	if w.WeChat, err = push.NewWeChat(c, tokens, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now); err != nil {
+	if w.WeChat, err = push.NewWeChat(c, tokens, slog.New(slog.DiscardHandler), time.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })

@@ -395,7 +395,7 @@ async function refresh(force) {
       if (!dialog) draw()
     }
     const mark = JSON.stringify([state.version, state.person && state.person.id, clock(state.now), desk])
-    if (mark !== drawnDesk && !busy) { drawnDesk = mark; drawDesk() }
+    if (mark !== drawnDesk && (!busy || force === true)) { drawnDesk = mark; drawDesk() }
   } catch (problem) {
     if (problem instanceof TypeError) return // the server is away; the next second may be better
     toast(problem.message)
