@@ -59,7 +59,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 		c.PublicURL = "http://" + portOf(l.public)
 	}
 	if c.Demo {
-		if err := p.newSimulator("http://" + portOf(l.public)); err != nil {
+		if err := p.newSimulator(c, "http://"+portOf(l.public)); err != nil {
 			l.close()
 			return err
 		}

@@ -85,8 +85,10 @@ func TestDemoDataIsKeptApart(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir, "--demo")
 	before := readSheet(t, dir)
+	person := meetSomebody(t, p)
 	p.stop(syscall.SIGTERM)
 	p = serve(t, dir, "--demo")
+	knowAgain(t, p, readSheet(t, dir), person)
 	if after := readSheet(t, dir); after.Tokens["editor"] != before.Tokens["editor"] {
 		t.Error("a second start of the demo made new tokens")
 	}

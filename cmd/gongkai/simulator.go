@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 
 	"gongkai/internal/wechatsim"
 )
@@ -36,15 +40,36 @@ type demoWeChatTemplate struct {
 	Type  string `json:"type"` // following, one_off or long_term
 }
 
+// simulatorFile keeps what the demo's people have done.
+const simulatorFile = "wechat.json"
+
 // newSimulator makes the demo's WeChat, whose callbacks go to the server at url.
 // From then on the program's clock is the simulator's: moving that one forward
 // moves the whole demo.
-func (p *program) newSimulator(url string) (err error) {
-	p.simulator, err = wechatsim.New(wechatsim.Options{Now: p.now, Accounts: wechatsim.Demo(url), People: wechatsim.DemoPeople()})
-	if err == nil {
-		p.now = p.simulator.Now
+func (p *program) newSimulator(c *config, url string) error {
+	path := filepath.Join(c.Data, simulatorFile)
+	before, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
-	return err
+	p.simulator, err = wechatsim.New(wechatsim.Options{Now: p.now, Accounts: wechatsim.Demo(url), People: wechatsim.DemoPeople(), Restore: before,
+		Save: func(b []byte) { _ = saveFile(path, b) }}) // the next second tries again
+	if err != nil {
+		return fmt.Errorf("%s：%w", path, err)
+	}
+	p.now = p.simulator.Now
+	return nil
+}
+
+// saveFile replaces a file as a whole.
+func saveFile(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // demoSite is what answers below /demo/; nil outside the demo.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 )
 
@@ -34,5 +35,30 @@ func checkDemoWeChat(t *testing.T, p *process, sheet demoSheet) {
 	items, _ := cards["items"].([]any)
 	if len(items) != 1 || items[0].(map[string]any)["openid"] != who.OfficialOpenID {
 		t.Errorf("cards of %s: %v", who.Name, cards)
+	}
+}
+
+// meetSomebody makes a person in the simulated WeChat who follows the account.
+func meetSomebody(t *testing.T, p *process) (id string) {
+	t.Helper()
+	status, made := p.call("POST", "/demo/sim/people", "", map[string]string{"name": "孙师傅"})
+	id, _ = made["id"].(string)
+	if status != 201 || id == "" {
+		t.Fatalf("a person: %d %v", status, made)
+	}
+	p.call("POST", "/demo/sim/people/"+id+"/follow", "", nil)
+	return id
+}
+
+// knowAgain looks for that person after a restart.
+func knowAgain(t *testing.T, p *process, sheet demoSheet, id string) {
+	t.Helper()
+	if !slices.ContainsFunc(sheet.People, func(who demoPerson) bool { return who.ID == id && who.Name == "孙师傅" }) {
+		t.Errorf("demo.json does not know %s: %+v", id, sheet.People)
+	}
+	_, who := p.call("GET", "/demo/sim/people/"+id, "", nil)
+	accounts, _ := who["accounts"].([]any)
+	if len(accounts) == 0 || accounts[0].(map[string]any)["following"] != true {
+		t.Errorf("after a restart: %v", who)
 	}
 }

@@ -153,8 +153,9 @@ func mute(s *Sim, _ *person, st *standing, in action, _ *acted) ([]*delivery, er
 }
 
 // block is the account putting the person on its blacklist; nobody is told.
-func block(_ *Sim, _ *person, st *standing, in action, _ *acted) ([]*delivery, error) {
+func block(s *Sim, _ *person, st *standing, in action, _ *acted) ([]*delivery, error) {
 	st.blocked = in.On == nil || *in.On
+	s.changed()
 	return nil, nil
 }
 

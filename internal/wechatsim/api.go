@@ -62,10 +62,14 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{path: path, query: r.URL.Query(), body: body, ip: remoteIP(r)}
-	end := s.enter(c)
-	defer end()
+	leave := s.enter(c)
 	trouble := s.trouble(c)
-	if !trouble.wait(r) || trouble.before(w) {
+	gone := !trouble.wait(r)
+	if gone || trouble.unheard() {
+		leave()
+		if !gone {
+			trouble.answer(w)
+		}
 		return
 	}
 	out := outcome{err: trouble.code}
@@ -78,6 +82,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	}
+	leave() // before the caller can know
 	if trouble.cut {
 		reset(w)
 		return

@@ -152,6 +152,9 @@ func (s *Sim) wakeUp() {
 func (s *Sim) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	if s.save != nil {
+		running.Go(func() { s.keep(ctx) })
+	}
 	slots := make(chan struct{}, maxDeliveries)
 	for {
 		d, wait := s.takeDue()

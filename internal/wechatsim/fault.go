@@ -211,25 +211,24 @@ func (t trouble) wait(r *http.Request) bool {
 	}
 }
 
-// before does what happens before a call is heard, and reports whether that is
-// the end of it.
-func (t trouble) before(w http.ResponseWriter) bool {
-	switch {
-	case t.refuse:
+// unheard reports whether the call ends before WeChat hears it.
+func (t trouble) unheard() bool { return t.refuse || t.status != 0 }
+
+// answer is what the caller of an unheard call gets.
+func (t trouble) answer(w http.ResponseWriter) {
+	if t.refuse {
 		reset(w)
-		return true
-	case t.status != 0:
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(t.status)
-		_, _ = w.Write([]byte("<html><head><title>" + http.StatusText(t.status) + "</title></head><body><center><h1>" + http.StatusText(t.status) + "</h1></center></body></html>"))
-		return true
+		return
 	}
-	return false
+	text := http.StatusText(t.status)
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(t.status)
+	_, _ = w.Write([]byte("<html><head><title>" + text + "</title></head><body><center><h1>" + text + "</h1></center></body></html>"))
 }
 
 // enter notes that a message to a person is on its way until the returned
 // function is called, and whether another was before it.
-func (s *Sim) enter(c *call) (end func()) {
+func (s *Sim) enter(c *call) (leave func()) {
 	if !strings.HasSuffix(c.path, "send") {
 		return func() {}
 	}

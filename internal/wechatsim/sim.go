@@ -19,6 +19,11 @@ type Options struct {
 	Accounts []Account
 	People   []string // names; nobody follows anything yet
 
+	// Restore is a Snapshot, whose people come in place of People; empty: none.
+	Restore []byte
+	// Save is given a Snapshot soon after something in it has changed, while
+	// Run runs; nil: none is kept.
+	Save func([]byte)
 	// Transport carries callbacks; nil: the network, without a proxy.
 	Transport http.RoundTripper
 }
@@ -29,6 +34,7 @@ type Options struct {
 type Sim struct {
 	now    func() time.Time
 	client *http.Client
+	save   func([]byte)
 	mux    *http.ServeMux
 	wake   chan struct{} // of Run, when a callback fell due
 
@@ -91,6 +97,7 @@ func New(o Options) (*Sim, error) {
 	s := &Sim{
 		now:    o.Now,
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		save:   o.Save,
 		wake:   make(chan struct{}, 1),
 		byID:   map[string]*person{}, byOpenID: map[string]*standing{},
 		tokens: map[string]*accessToken{}, codes: map[string]*loginCode{}, grants: map[string]*webGrant{}, rids: map[string]ridRecord{},
@@ -100,6 +107,12 @@ func New(o Options) (*Sim, error) {
 		if err := s.addAccount(a); err != nil {
 			return nil, err
 		}
+	}
+	if len(o.Restore) > 0 {
+		if err := s.restore(o.Restore); err != nil {
+			return nil, err
+		}
+		o.People = nil
 	}
 	for _, name := range o.People {
 		if _, err := s.addPerson(name); err != nil {
