@@ -48,6 +48,32 @@ var access = map[string]string{
 	"GET /api/v1/staff/imports/{id}/issues.xlsx": "erao",
 	"POST /api/v1/staff/imports/{id}/commit":     "era",
 	"POST /api/v1/staff/imports/{id}/undo":       "era",
+
+	"GET /api/v1/staff/pushes":                  "erao",
+	"GET /api/v1/staff/pushes/{event}":          "erao",
+	"POST /api/v1/staff/pushes/{event}/release": "ra",
+	"POST /api/v1/staff/pushes/{event}/pause":   "ra",
+	"POST /api/v1/staff/pushes/{event}/resume":  "ra",
+	"POST /api/v1/staff/pushes/{event}/resend":  "ra",
+	"GET /api/v1/staff/push/status":             "erao",
+	"POST /api/v1/staff/push/switches":          "a",
+	"GET /api/v1/staff/quota":                   "erao",
+
+	// A person's own: a token of staff opens none of them, and no role is asked for.
+	"DELETE /api/v1/session":               "eraoi",
+	"GET /api/v1/me":                       "eraoi",
+	"PATCH /api/v1/me":                     "eraoi",
+	"DELETE /api/v1/me":                    "eraoi",
+	"POST /api/v1/me/link":                 "eraoi",
+	"GET /api/v1/me/subscriptions":         "eraoi",
+	"POST /api/v1/me/subscriptions":        "eraoi",
+	"GET /api/v1/me/subscriptions/{id}":    "eraoi",
+	"PATCH /api/v1/me/subscriptions/{id}":  "eraoi",
+	"DELETE /api/v1/me/subscriptions/{id}": "eraoi",
+	"GET /api/v1/me/inbox":                 "eraoi",
+	"POST /api/v1/me/inbox/{id}/read":      "eraoi",
+	"GET /api/v1/me/consents":              "eraoi",
+	"POST /api/v1/me/consents":             "eraoi",
 }
 
 var initials = map[byte]string{'e': "editor", 'r': "reviewer", 'a': "admin", 'o': "auditor", 'i': "ivr"}

@@ -171,7 +171,7 @@ func TestQueryParametersAreThoseDocumented(t *testing.T) {
 	w := start(t)
 	id := w.publish(t, w.draft(t, tender, "道路工程招标公告", object{"project": object{"code": "E1", "name": "道路"}})).text("id")
 	fill := strings.NewReplacer("{id}/history", "construction/history", "{kind}/{id}", "sectors/construction", "{kind}", "sectors",
-		"catalog/{id}", "catalog/A1-04", "{id}", id, "{rev}", "1", "{code}", "E1", "{sha256}", strings.Repeat("0", 64))
+		"catalog/{id}", "catalog/A1-04", "{id}", id, "{event}", "1", "{rev}", "1", "{code}", "E1", "{sha256}", strings.Repeat("0", 64))
 	for template, item := range mustContract(t).Paths.Map() {
 		if item.Get == nil || !strings.HasPrefix(template, "/api/v1/") {
 			continue

@@ -28,6 +28,7 @@ type OpsConfig struct {
 	Drained func() bool  // the server has begun to drain
 	Kiosks  FleetReader  // nil without devices
 	Now     func() time.Time
+	Push    prometheus.Collector
 }
 
 // NewOps answers on the operations listener: /livez (the process runs), /readyz
@@ -41,6 +42,9 @@ func NewOps(c OpsConfig) http.Handler {
 			func() float64 { return float64(c.Queries()) }))
 	if c.Kiosks != nil {
 		registry.MustRegister(kioskCollector{c.Kiosks, c.Now})
+	}
+	if c.Push != nil {
+		registry.MustRegister(c.Push)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok") })

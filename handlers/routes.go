@@ -66,6 +66,16 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/privacy-override", check, s.overridePrivacy)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/audit", s.authenticate(admin, auditor), s.listAudit)
 
+	s.add(app, fiber.MethodGet, "/api/v1/staff/pushes", read, s.listPushes)
+	s.add(app, fiber.MethodGet, "/api/v1/staff/pushes/:event", read, s.getPush)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/pushes/:event/release", check, s.releasePush)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/pushes/:event/pause", check, s.pausePush)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/pushes/:event/resume", check, s.resumePush)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/pushes/:event/resend", check, s.resendPush)
+	s.add(app, fiber.MethodGet, "/api/v1/staff/push/status", read, s.getPushStatus)
+	s.add(app, fiber.MethodPost, "/api/v1/staff/push/switches", manage, s.setSwitch)
+	s.add(app, fiber.MethodGet, "/api/v1/staff/quota", read, s.getQuota)
+
 	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType} {
 		path := "/api/v1/staff/" + string(kind)
 		named := func(h fiber.Handler) fiber.Handler {

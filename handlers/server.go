@@ -68,8 +68,18 @@ type Config struct {
 	Imports   Imports
 	Cache     Cache
 	Kiosks    Kiosks
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Subscribers and Pushes keep what the push path needs.
+	Subscribers Subscribers
+	Pushes      Pushes
+	// WeChat, Signer and Audience are nil where no WeChat account is configured.
+	WeChat      WeChat
+	Signer      Signer
+	Audience    Audience
+	NewLinkCode func() string // a one-time code that a person can type
+	VerifyCodes []string      // of WeChat's MP_verify files
+	Settle      time.Duration // between a kill switch and its answer
+	Log         *slog.Logger
+	Now         func() time.Time
 
 	Swagger   []byte // the contract as Swagger 2.0
 	OpenAPI   []byte // the contract as OpenAPI 3.0
@@ -163,6 +173,7 @@ func New(c Config) (*Server, error) {
 	s.public = s.newEdge(func(app *fiber.App) {
 		s.routePublic(app)
 		s.routePages(app)
+		s.routePerson(app)
 		if !c.SeparateStaff {
 			s.routeStaff(app)
 		}

@@ -210,6 +210,11 @@ type Preview struct {
 	Checks []Check `json:"checks"`
 	Phone  Screen  `json:"phone"`
 	Kiosk  Screen  `json:"kiosk"`
+	// Card is the notice as a WeChat card, in every template; PushCount is how
+	// many people would get it, at least that many when it is not exact.
+	Card           []CardView `json:"card"`
+	PushCount      *int       `json:"push_count" extensions:"x-nullable"`
+	PushCountExact bool       `json:"push_count_exact"`
 }
 
 // previewNotice shows a notice as the public would read it.
@@ -243,6 +248,11 @@ func (s *Server) previewNotice(c *fiber.Ctx) error {
 	if out.Phone, out.Kiosk, err = s.previewScreens(n.Reading, shown, sum); err != nil {
 		return err
 	}
+	var push PushPreview
+	if out.Card, push, err = s.pushPreview(c.UserContext(), n); err != nil {
+		return err
+	}
+	out.PushCount, out.PushCountExact = push.Count, push.Exact
 	return sendJSON(c, out)
 }
 

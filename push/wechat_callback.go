@@ -29,6 +29,7 @@ const (
 	maxNonce      = 128
 	nonceRandom   = 16
 	callbackReply = "success"
+	qrLife        = 2 * time.Hour
 )
 
 func refused(why string) error { return disclosure.Errorf(disclosure.CodeCallback, "%s", why) }
@@ -74,6 +75,7 @@ func (a *account) signed(signature string, parts ...string) bool {
 type opened struct {
 	message []byte
 	key     string // of the encryption, "" in plain mode
+	nonce   string // of the request; an encrypted reply repeats it
 	isJSON  bool
 }
 
@@ -89,7 +91,7 @@ func (w *WeChat) open(a *account, c Callback) (opened, error) {
 	if err := a.fresh(c, w.now()); err != nil {
 		return opened{}, err
 	}
-	o := opened{message: c.Body, isJSON: bytes.HasPrefix(bytes.TrimSpace(c.Body), []byte("{"))}
+	o := opened{nonce: c.Query["nonce"], message: c.Body, isJSON: bytes.HasPrefix(bytes.TrimSpace(c.Body), []byte("{"))}
 	if a.Mode == ModePlain {
 		if c.Query["encrypt_type"] == "aes" {
 			return o, refused("配置为明文模式，收到的是密文")
@@ -281,7 +283,7 @@ func (a *account) passive(o opened, m *inbound, to, words string, now time.Time)
 func (a *account) seal(o opened, plain []byte, now time.Time) ([]byte, error) {
 	random := make([]byte, nonceRandom)
 	_, _ = rand.Read(random) // never fails; see crypto/rand
-	return a.sealWith(o, plain, random, strconv.FormatInt(now.Unix(), 10), hex.EncodeToString(random[:8]))
+	return a.sealWith(o, plain, random, strconv.FormatInt(now.Unix(), 10), o.nonce)
 }
 
 func (a *account) sealWith(o opened, plain, random []byte, timestamp, nonce string) ([]byte, error) {

@@ -156,25 +156,31 @@ func newDoctor(p *program) *cobra.Command {
 			}
 			results = append(results, checkResult{check.name, err == nil, detail})
 		}
-		bad := 0
-		for _, r := range results {
-			if !r.OK {
-				bad++
-			}
-		}
-		err = p.print(*asJSON, results, func(w io.Writer) {
-			tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-			for _, r := range results {
-				fmt.Fprintf(tw, "%s\t%s\t%s\n", map[bool]string{true: "正常", false: "有问题"}[r.OK], r.Name, r.Detail)
-			}
-			_ = tw.Flush()
-		})
-		if err == nil && bad > 0 {
-			err = faulty("%d 项有问题", bad)
-		}
-		return err
+		return p.printChecks(*asJSON, results)
 	}
 	return cmd
+}
+
+// printChecks prints what was checked; a fault makes the command end with
+// exitFaulty.
+func (p *program) printChecks(asJSON bool, results []checkResult) error {
+	bad := 0
+	for _, r := range results {
+		if !r.OK {
+			bad++
+		}
+	}
+	err := p.print(asJSON, results, func(w io.Writer) {
+		tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		for _, r := range results {
+			fmt.Fprintf(tw, "%s\t%s\t%s\n", map[bool]string{true: "正常", false: "有问题"}[r.OK], r.Name, r.Detail)
+		}
+		_ = tw.Flush()
+	})
+	if err == nil && bad > 0 {
+		err = faulty("%d 项有问题", bad)
+	}
+	return err
 }
 
 func (p *program) checkDatabase(ctx context.Context, c *config) (string, error) {

@@ -23,6 +23,7 @@ import (
 	"gongkai/internal/importer"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
+	"gongkai/push"
 )
 
 const (
@@ -42,6 +43,10 @@ type app struct {
 	imports *importer.Service
 	edge    *handlers.Server
 	ops     *http.Server
+	push    *push.Push
+	wechat  *push.WeChat
+	people  *push.People
+	signer  *push.Signer
 
 	background sync.WaitGroup
 	closers    []func() error
@@ -80,9 +85,15 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		return a, err
 	}
 	a.publish = p.publisher(a.store, c, a.cache)
+	a.publish.Settle = push.SettleTime
+	if err := a.newPush(ctx, p.now); err != nil {
+		return a, err
+	}
 	a.imports = importer.New(a.publish, a.publish, p.now)
 	a.edge, err = handlers.New(handlers.Config{
-		Reader: a.store, Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
+		Reader: a.store, Subscribers: a.store, Pushes: a.store, WeChat: a.people, Signer: a.signer, NewLinkCode: push.NewLinkCode,
+		Audience: &push.Audience{Outbox: a.store, Templates: c.cardTemplates()}, VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
+		Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
 		Kiosks: a.store, Pages: pageConfig(c),
 		Imports: a.imports,
@@ -91,7 +102,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Now: p.now, Drained: a.edge.Draining}),
+	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Now: p.now, Drained: a.edge.Draining, Push: a.push.Metrics()}),
 		ReadHeaderTimeout: 5 * time.Second}
 	return a, nil
 }
@@ -117,6 +128,7 @@ func format() string {
 // start runs what works in the background until ctx ends: following the change
 // feed, and publishing scheduled notices as they fall due.
 func (a *app) start(ctx context.Context) {
+	a.runPush(ctx)
 	a.background.Go(func() { _ = a.cache.Run(ctx) })
 	a.background.Go(func() { a.expireImports(ctx) })
 	a.background.Go(func() { a.expire(ctx) })

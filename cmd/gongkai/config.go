@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -53,6 +54,17 @@ type config struct {
 		LookupKey string `koanf:"lookup_key"`
 	} `koanf:"housing"`
 
+	WeChat wechatConfig `koanf:"wechat"`
+	Push   struct {
+		Recall   string `koanf:"recall"`
+		Workers  int    `koanf:"workers"`
+		Rate     int    `koanf:"rate"`
+		DailyCap int    `koanf:"daily_cap"`
+		Quota    int    `koanf:"quota"`
+	} `koanf:"push"`
+
+	recall  time.Duration // push.recall
+	all     *koanf.Koanf  // every setting as loaded
 	trusted []netip.Prefix
 	origin  map[string]string // which layer set a key
 }
@@ -84,7 +96,7 @@ var options = append([]option{
 	{"limits.trusted_proxies", []string{}, "可信代理的网段，如 10.0.0.0/8；只有来自它们的 X-Forwarded-For 才被采信", false},
 	{"publish.secrecy_review", true, "发布时必须填写保密审查结果", false},
 	{"housing.lookup_key", "", "住房名单本人查询所用散列的密钥，至少 16 个字符；留空则自动生成，存在数据库中", true},
-}, siteOptions...)
+}, slices.Concat(siteOptions, wechatOptions())...)
 
 // flagName spells a key as a flag: ops_listen is --ops-listen.
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
@@ -155,6 +167,7 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 			return nil, usage("配置：%w", err)
 		}
 	}
+	c.all = k
 	if err := k.Unmarshal("", c); err != nil {
 		return nil, usage("配置的值不对：%w", err)
 	}
@@ -211,7 +224,7 @@ func (p *program) loadEnv(l *koanf.Koanf) error {
 		},
 		TransformFunc: func(name, value string) (string, any) {
 			key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "__", ".")
-			if key == "limits.trusted_proxies" {
+			if i := slices.IndexFunc(options, func(o option) bool { return o.key == key }); i >= 0 && isList(options[i].byDef) {
 				return key, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 			}
 			return key, value
@@ -295,7 +308,12 @@ func (c *config) check() error {
 		return usage("public_url 应为 http:// 或 https:// 开头的网址")
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	return nil
+	return c.checkPush()
+}
+
+func isList(v any) bool {
+	_, ok := v.([]string)
+	return ok
 }
 
 // sqliteFile returns the path of the SQLite file, or "".

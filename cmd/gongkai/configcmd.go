@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,7 +66,14 @@ func (c *config) settings() []setting {
 		"limits.trusted_proxies": c.Limits.TrustedProxies, "publish.secrecy_review": c.Publish.SecrecyReview}
 	rows := make([]setting, len(options))
 	for i, o := range options {
-		rows[i] = setting{o.key, values[o.key], c.origin[o.key]}
+		value, ok := values[o.key]
+		if !ok {
+			value = c.all.Get(o.key)
+		}
+		if o.secret && !ok && value != "" {
+			value = "（已设置）"
+		}
+		rows[i] = setting{o.key, value, c.origin[o.key]}
 	}
 	return rows
 }
@@ -82,16 +91,18 @@ func maskURL(s string) string {
 func defaultYAML() string {
 	var b strings.Builder
 	b.WriteString("# 公开 Gongkai 的配置。删去或注释掉的项用默认值。\n")
-	section := ""
+	var within []string
 	for _, o := range options {
-		name, indent := o.key, ""
-		if head, tail, ok := strings.Cut(o.key, "."); ok {
-			if head != section {
-				fmt.Fprintf(&b, "\n%s:\n", head)
-				section = head
+		parts := strings.Split(o.key, ".")
+		sections, name := parts[:len(parts)-1], parts[len(parts)-1]
+		for depth, section := range sections {
+			if depth < len(within) && slices.Equal(within[:depth+1], sections[:depth+1]) {
+				continue
 			}
-			name, indent = tail, "  "
+			fmt.Fprintf(&b, "\n%s%s:\n", strings.Repeat("  ", depth), section)
 		}
+		within = sections
+		indent := strings.Repeat("  ", len(sections))
 		fmt.Fprintf(&b, "\n%s# %s\n", indent, o.help)
 		if o.secret {
 			fmt.Fprintf(&b, "%s# 也可写 %s_file: 文件，从文件读取\n", indent, name)
@@ -100,7 +111,11 @@ func defaultYAML() string {
 		case string:
 			fmt.Fprintf(&b, "%s%s: %q\n", indent, name, v)
 		case []string:
-			fmt.Fprintf(&b, "%s%s: []\n", indent, name)
+			quoted := make([]string, len(v))
+			for i, word := range v {
+				quoted[i] = strconv.Quote(word)
+			}
+			fmt.Fprintf(&b, "%s%s: [%s]\n", indent, name, strings.Join(quoted, ", "))
 		default:
 			fmt.Fprintf(&b, "%s%s: %v\n", indent, name, v)
 		}

@@ -63,6 +63,7 @@ func (p *program) serve(cmd *cobra.Command) error {
 			l.close()
 			return err
 		}
+		c.useSimulator(p.simulator, "http://"+portOf(l.public))
 	}
 	a, err := p.newApp(ctx, c)
 	if err != nil {

@@ -292,3 +292,9 @@ func ParseCardFields(list []string) ([]CardField, error) {
 	}
 	return out, nil
 }
+
+// FittedCard is a card in one template.
+type FittedCard struct {
+	CardTemplate
+	Shown []FittedField
+}

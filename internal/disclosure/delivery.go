@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -380,3 +381,38 @@ type Resend struct {
 
 // ResendStates are what a resend takes unless it says otherwise.
 var ResendStates = []DeliveryState{DeliveryFailed, DeliveryDead, DeliveryUnknown}
+
+// ParseResendStates reads the states of a resend; none means ResendStates.
+// Errors: CodeParam.
+func ParseResendStates(words []string) ([]DeliveryState, error) {
+	if len(words) == 0 {
+		return ResendStates, nil
+	}
+	var out []DeliveryState
+	for _, w := range words {
+		state := DeliveryState(w)
+		if !slices.Contains([]DeliveryState{DeliveryFailed, DeliveryDead, DeliveryUnknown, DeliverySuppressed}, state) {
+			return nil, Errorf(CodeParam, "states 可以是 failed、dead、unknown 或 suppressed").On("states")
+		}
+		out = append(out, state)
+	}
+	return out, nil
+}
+
+// CheckScope returns CodeParam unless the scope is one of a kill switch.
+func CheckScope(scope string) error {
+	if scope == ScopeGlobal {
+		return nil
+	}
+	for _, prefix := range []string{ScopeApp, ScopeTemplate} {
+		if rest, ok := strings.CutPrefix(scope, prefix); ok && rest != "" && len(rest) <= 64 {
+			return nil
+		}
+	}
+	for _, c := range Channels {
+		if scope == ScopeChannel+string(c.Channel) {
+			return nil
+		}
+	}
+	return Errorf(CodeParam, "范围应为 global、app:appid、template:模板 id，或 channel: 加 mini_subscribe、official_subscribe、template、customer_service").On("scope")
+}

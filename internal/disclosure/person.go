@@ -111,3 +111,10 @@ func LinkHash(code string) []byte {
 	sum := sha256.Sum256([]byte("gongkai link " + strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(code), " ", ""))))
 	return sum[:]
 }
+
+// SignedIn is a new session: the secret is shown this once.
+type SignedIn struct {
+	Person
+	Secret  string
+	Expires time.Time
+}

@@ -141,11 +141,11 @@ type SubscriptionDraft struct {
 	Exclude   *[]string       `json:"exclude"`
 	Bodies    *[]string       `json:"bodies"`
 	Regions   *[]string       `json:"regions"`
-	AmountMin json.RawMessage `json:"amount_min" swaggertype:"string" extensions:"x-nullable"`
-	AmountMax json.RawMessage `json:"amount_max" swaggertype:"string" extensions:"x-nullable"`
+	AmountMin json.RawMessage `json:"amount_min"`
+	AmountMax json.RawMessage `json:"amount_max"`
 	Projects  *[]string       `json:"projects"`
-	Mode      *Mode           `json:"mode" enums:"immediate,daily"`
-	Quiet     json.RawMessage `json:"quiet" swaggertype:"object" extensions:"x-nullable"`
+	Mode      *Mode           `json:"mode"`
+	Quiet     json.RawMessage `json:"quiet"`
 	Paused    *bool           `json:"paused"`
 }
 

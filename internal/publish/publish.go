@@ -31,6 +31,9 @@ type Service struct {
 	LookupKey []byte    // of the hashes by which people find their own row of a list; nil: the database keeps one
 
 	ownKey atomic.Pointer[[]byte]
+	// Settle is waited for after a withdrawal, before it is answered: by then no
+	// worker of the push begins to send the notice. 0 waits for nothing.
+	Settle time.Duration
 }
 
 func receipt(r disclosure.Request) *disclosure.Receipt {
@@ -384,6 +387,9 @@ func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclo
 		})
 		return append([]disclosure.Transition{t}, more...), err
 	})
+	if err == nil && !out.Replayed {
+		s.settle(ctx)
+	}
 	if err != nil || !erase || out.Replayed {
 		return out, err
 	}
@@ -392,6 +398,20 @@ func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclo
 	}
 	out.StaffNotice, err = s.Store.Staff(ctx, disclosure.NoticeRef{ID: out.ID})
 	return out, err
+}
+
+// settle waits until no worker of the push begins to send what was just
+// withdrawn.
+func (s *Service) settle(ctx context.Context) {
+	if s.Settle <= 0 {
+		return
+	}
+	t := time.NewTimer(s.Settle)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done(): // it is withdrawn all the same
+	}
 }
 
 // amendments decides by f on everything that amends the notice, and on what

@@ -1,0 +1,64 @@
+package push
+
+import (
+	"context"
+
+	"gongkai/internal/disclosure"
+)
+
+// Audience tells what a notice would be as cards, and to whom it would go.
+type Audience struct {
+	Outbox interface {
+		Candidates(ctx context.Context, sector string, after int64, limit int) ([]disclosure.Candidate, bool, error)
+	}
+	Templates []disclosure.CardTemplate
+}
+
+// Count returns how many people would get the notice now. It reads every
+// subscription that may match; exact is false when ctx ended before.
+func (a *Audience) Count(ctx context.Context, n disclosure.StaffNotice) (people int, exact bool, err error) {
+	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
+	if err != nil {
+		return 0, false, err
+	}
+	subject := n.Subject(typ, n.Catalog)
+	after := int64(0)
+	for more := true; more; {
+		var list []disclosure.Candidate
+		if list, more, err = a.Outbox.Candidates(ctx, n.SectorCode(), after, matchChunk); err != nil {
+			if ctx.Err() != nil {
+				return people, false, nil
+			}
+			return people, false, err
+		}
+		now, daily := choose(list, subject)
+		people += len(now) + len(daily)
+		if len(list) > 0 {
+			after = list[len(list)-1].Person
+		}
+	}
+	return people, true, nil
+}
+
+// Cards returns the notice's card in every configured template, cut as WeChat
+// would have it cut.
+func (a *Audience) Cards(n disclosure.StaffNotice) ([]disclosure.FittedCard, error) {
+	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
+	if err != nil {
+		return nil, err
+	}
+	shown := n.Notice
+	shown.Content = n.Masked(typ)
+	if shown.PublishedAt.IsZero() {
+		shown.PublishedAt = shown.UpdatedAt // the card shows a time, and this one is near
+	}
+	card := disclosure.NewCard(shown, disclosure.EventPublished, typ, n.Catalog)
+	card.Why = "您订阅了" + card.Sector
+	out := []disclosure.FittedCard{}
+	for _, t := range a.Templates {
+		if t.Channel != disclosure.ChannelService {
+			out = append(out, disclosure.FittedCard{CardTemplate: t, Shown: t.Fit(card)})
+		}
+	}
+	return out, nil
+}
