@@ -31,7 +31,7 @@ const (
 
 	// Forgeries come in addition to the callback that is real.
 	faultWrongSignature = "wrong_signature"
-	faultReplay         = "replay" // another body under the last signature and nonce
+	faultReplay         = "replay" // another body under the query of the callback before
 	faultPlaintext      = "plaintext"
 	faultBadPadding     = "bad_padding"
 	faultOversized      = "oversized" // 200 KB, otherwise real

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,8 +77,8 @@ type account struct {
 	banned    map[string]bool  // template ids
 	scenes    []*scene
 	menu      []button
-	held      *delivery // kept back to arrive after the next
-	lastNonce [2]string // timestamp and nonce of the newest callback, for replays
+	held      *delivery  // kept back to arrive after the next
+	lastQuery url.Values // of the newest callback, for replays
 }
 
 // msgIDBase puts message ids above 2^53, where a number in JSON is no longer

@@ -24,11 +24,6 @@ func (s *Sim) write(st *standing, e event, kind string, f *fault) *delivery {
 		now = now.Add(f.delay())
 	}
 	stamp, nonce := itoa(now.Unix()), itoa(int64(100_000_000)+int64(randomBytes(1)[0])*1_000_003+int64(randomBytes(1)[0]))
-	if kind == faultReplay && a.lastNonce[0] != "" {
-		stamp, nonce = a.lastNonce[0], a.lastNonce[1]
-	} else if kind == "" {
-		a.lastNonce = [2]string{stamp, nonce}
-	}
 	d.query = url.Values{"signature": {signature(a.Token, stamp, nonce)}, "timestamp": {stamp}, "nonce": {nonce}, "openid": {st.openID}}
 	d.contentType = "text/xml"
 	if a.Format == JSON {
@@ -42,6 +37,12 @@ func (s *Sim) write(st *standing, e event, kind string, f *fault) *delivery {
 		d.body = clear
 	} else {
 		a.seal(d, elements, clear, e.quoted, kind)
+	}
+	switch {
+	case kind == "":
+		a.lastQuery = d.query
+	case kind == faultReplay && a.lastQuery != nil:
+		d.query = a.lastQuery // whoever replays knows no token to sign with
 	}
 	if kind == faultWrongSignature {
 		wrong := signature(a.Token, stamp, nonce, "wrong")
