@@ -50,6 +50,10 @@ prove: ## Break what the program stands on and measure (ten minutes; LONG=1 for 
 fuzz: ## Fuzz every parser for FUZZTIME each (30s).
 	scripts/fuzz $(or $(FUZZTIME),30s)
 
+.PHONY: assets
+assets: ## Bundle the pages' scripts and style sheets anew.
+	go generate ./internal/web
+
 .PHONY: openapi
 openapi: ## Write docs/swagger.* and docs/openapi.json anew from the annotations.
 	$(swag)

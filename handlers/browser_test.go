@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -329,6 +330,24 @@ func TestH5NoticesStaleCopy(t *testing.T) {
 func TestFirstScreenOnSlowPhone(t *testing.T) {
 	w := start(t)
 	code := w.showcase(t)
+	warm := w.tab(t, 390, 844) // the browser's own start is nobody's wait
+	warm.open("/subscribe")
+	for _, path := range []string{"/", "/s/construction", "/n/" + code + "/2"} {
+		var times []float64
+		for range 3 {
+			times = append(times, w.slowPhone(t).firstPaint(path))
+		}
+		slices.Sort(times)
+		t.Logf("%-20s largest contentful paint after %.0f ms (of three: %.0f)", path, times[1], times)
+		if times[0] <= 0 {
+			t.Errorf("%s painted nothing", path)
+		}
+	}
+}
+
+// slowPhone is a tab with nothing stored, on a poor network and processor.
+func (w *world) slowPhone(t *testing.T) *tab {
+	t.Helper()
 	b := w.tab(t, 390, 844)
 	slow := &network.Conditions{Latency: 150, DownloadThroughput: 1.6e6 / 8, UploadThroughput: 750e3 / 8}
 	if _, err := chromedp.Call(b.ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{slow}}); err != nil {
@@ -337,12 +356,13 @@ func TestFirstScreenOnSlowPhone(t *testing.T) {
 	if _, err := chromedp.Call(b.ctx, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: 4}); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/s/construction", "/n/" + code + "/2"} {
-		b.open(path)
-		lcp := eval[float64](b, `new Promise(done => { new PerformanceObserver(l => done(l.getEntries().pop().startTime)).observe({type: "largest-contentful-paint", buffered: true}); setTimeout(() => done(-1), 5000) })`)
-		t.Logf("%-20s largest contentful paint after %.0f ms", path, lcp)
-		if lcp <= 0 {
-			t.Errorf("%s painted nothing", path)
-		}
-	}
+	return b
+}
+
+// firstPaint opens a page and returns when its largest part was drawn, in
+// milliseconds after the navigation began.
+func (b *tab) firstPaint(path string) float64 {
+	b.t.Helper()
+	b.open(path)
+	return eval[float64](b, `new Promise(done => { new PerformanceObserver(l => done(l.getEntries().pop().startTime)).observe({type: "largest-contentful-paint", buffered: true}); setTimeout(() => done(-1), 5000) })`)
 }

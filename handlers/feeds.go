@@ -97,17 +97,11 @@ func (s *Server) feed(format, self, path, title string, page disclosure.NoticePa
 	}
 	atom := (&feeds.Atom{Feed: f}).AtomFeed()
 	atom.Id, atom.Link.Rel = s.PublicURL+self, "alternate"
-	if err := feeds.WriteXML(atomDocument{atom}, &b); err != nil {
+	if err := feeds.WriteXML(atom, &b); err != nil {
 		return nil, fmt.Errorf("handlers: feed: %w", err)
 	}
 	return b.Bytes(), nil
 }
-
-// atomDocument is an Atom feed as it is to be written.
-type atomDocument struct{ feed *feeds.AtomFeed }
-
-// FeedXml implements feeds.XmlFeed.
-func (d atomDocument) FeedXml() any { return d.feed }
 
 // feedItem is one notice. A new revision is an update of the same item.
 func (s *Server) feedItem(c *disclosure.Catalog, n disclosure.Summary) *feeds.Item {

@@ -36,7 +36,7 @@ func (k kioskCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. While the database is out of reach
 // there is nothing to tell.
 func (k kioskCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // a scrape begins here
 	defer cancel()
 	now := k.now()
 	list, err := k.fleet.Kiosks(ctx, now)

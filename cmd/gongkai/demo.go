@@ -184,6 +184,8 @@ func (p *program) tour(ctx context.Context, a *app) error {
 	}
 	fmt.Fprintf(p.out, `
 接着试（令牌在 %[1]s）：
+  手机      %[2]s/
+  终端      %[2]s/kiosk
   首屏      %[2]s/api/v1/home
   检索      %[2]s/api/v1/notices?q=盐东镇+道路
   目录      %[2]s/api/v1/catalog   下载 %[2]s/api/v1/catalog.csv

@@ -142,6 +142,7 @@ func (p *program) greet(a *app, l *listeners) {
 		"redis", a.config.Redis != "", "version", buildVersion(), "pid", os.Getpid())
 	url := "http://" + portOf(l.public)
 	fmt.Fprintf(p.out, `公开 Gongkai 已启动
+  页面      %[1]s/（自助终端 /kiosk）
   公告      %[1]s/api/v1/notices
   目录      %[1]s/api/v1/catalog
   接口说明  %[1]s/docs

@@ -64,14 +64,14 @@ func (k Kiosk) Health(now time.Time) string {
 // KioskReport is what a device says of itself. Spans are told in seconds, not
 // instants, as its clock may be wrong. It never holds what people typed.
 type KioskReport struct {
-	Revision  string   `json:"ui_rev"`   // of the pages it runs
-	Position  int64    `json:"seq"`      // of the change feed it shows
-	Uptime    int64    `json:"uptime_s"` // since the page was loaded
-	Offline   int64    `json:"offline_s"`
-	Idle      int64    `json:"idle_s"` // since somebody touched it
-	Width     int      `json:"width"`  // CSS pixels
+	Revision  string   `json:"ui_rev"`    // of the pages it runs
+	Position  int64    `json:"seq"`       // of the change feed it shows
+	Uptime    int64    `json:"uptime_s"`  // since the page was loaded
+	Offline   int64    `json:"offline_s"` // without the server, since its last report
+	Idle      int64    `json:"idle_s"`    // since somebody touched it
+	Width     int      `json:"width"`     // CSS pixels
 	Height    int      `json:"height"`
-	Printer   string   `json:"printer"` // "ok", "none" or ""
+	Printer   string   `json:"printer"` // "ok", "out", "none", or "" when it cannot tell
 	Errors    []string `json:"errors"`  // names of our own, never text from a page
 	ClockSkew int64    `json:"clock_skew_s"`
 }

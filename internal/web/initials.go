@@ -98,6 +98,10 @@ var searchWords = []string{"公租房", "公共租赁住房", "保障性租赁�
 	"土地出让", "挂牌", "拍卖", "成交", "产权转让", "资产出租", "道路", "桥梁", "学校", "医院", "绿化", "污水", "排水", "监理", "设计", "施工",
 	"耗材", "试剂", "设备", "信用", "处罚", "投诉"}
 
+// shortForms are what people call what notices name in full: typed by their
+// initials, they find the full name.
+var shortForms = [][2]string{{"公租房", "公共租赁住房"}, {"保租房", "保障性租赁住房"}, {"经适房", "经济适用房"}, {"棚改", "棚户区改造"}, {"危改", "危房改造"}}
+
 // Vocabulary lists the words that letters may stand for on the kiosk: the
 // field's own, the places, and what the catalogue names, shorter ones first.
 func Vocabulary(c *disclosure.Catalog) []Word {
@@ -110,6 +114,9 @@ func Vocabulary(c *disclosure.Catalog) []Word {
 				words = append(words, Word{w, Initials(w)})
 			}
 		}
+	}
+	for _, s := range shortForms {
+		words = append(words, Word{s[1], Initials(s[0])})
 	}
 	add(searchWords...)
 	add("便仓", "盐东", "黄尖", "新兴", "步凤", "南洋", "五星", "文峰", "先锋", "毓龙", "大洋", "新洋", "新城")

@@ -1,8 +1,12 @@
 package web
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"gongkai/internal/disclosure"
 )
 
 func TestInitials(t *testing.T) {
@@ -42,4 +46,30 @@ func FuzzInitials(f *testing.F) {
 			t.Errorf("Initials(%q) = %q: not one for each character", text, got)
 		}
 	})
+}
+
+// TestVocabulary: what the kiosk offers for the letters people type.
+func TestVocabulary(t *testing.T) {
+	defs, err := disclosure.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := disclosure.NewCatalog(defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := Vocabulary(c)
+	for letters, want := range map[string]string{"gzf": "公租房 公共租赁住房", "bc": "便仓", "zfcg": "政府采购", "zb": "招标 中标"} {
+		var got []string
+		for _, w := range words {
+			if w.Initials == letters {
+				got = append(got, w.Word)
+			}
+		}
+		for _, word := range strings.Fields(want) {
+			if !slices.Contains(got, word) {
+				t.Errorf("%s stands for %v, not %s", letters, got, word)
+			}
+		}
+	}
 }

@@ -39,6 +39,9 @@ export interface List {
 const store = "gongkai-kiosk-data";
 const snapshotURL = "/kiosk/snapshot.json";
 
+/** troubles are names of what went wrong since they were last reported. */
+export const troubles = new Set<string>();
+
 /** Missing is the server's word that something is not there, with its reason. */
 export class Missing extends Error {}
 
@@ -69,7 +72,7 @@ export class Data {
       const kept = await (await caches.open(store)).match(snapshotURL);
       if (kept) this.take(await kept.json());
     } catch {
-      // No secure context: then there is no offline copy.
+      troubles.add("storage.none"); // no secure context: then there is no offline copy
     }
     await this.refresh();
   }
@@ -82,7 +85,10 @@ export class Data {
   /** refresh asks for the newest snapshot and keeps it. */
   async refresh(): Promise<void> {
     const res = await get(snapshotURL, 8000);
-    if (!res.ok) throw new Error("snapshot " + res.status);
+    if (!res.ok) {
+      troubles.add("snapshot." + res.status);
+      throw new Error("snapshot " + res.status);
+    }
     const s: Snapshot = await res.clone().json();
     this.take(s);
     this.hear(s.as_of);
@@ -93,7 +99,7 @@ export class Data {
     try {
       await (await caches.open(store)).put(snapshotURL, res);
     } catch {
-      // As above, or the disk is full: the copy in memory still serves.
+      troubles.add("storage.refused"); // as above, or the disk is full: the copy in memory still serves
     }
   }
 

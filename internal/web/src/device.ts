@@ -9,6 +9,7 @@ interface Report {
   seq: number;
   offline_s: number;
   idle_s: number;
+  errors: string[];
 }
 
 interface Pairing {
@@ -40,9 +41,9 @@ async function beat(say: (text: string) => void, report: () => Report, outdated:
   const revision = document.body.dataset.revision ?? "";
   let skew = 0;
   for (;;) {
-    const printer = new URLSearchParams(location.search).has("printer") ? "ok" : "none";
+    const printer = new URLSearchParams(location.search).has("printer") ? "" : "none"; // a page cannot see whether there is paper
     const res = await post("heartbeat", {
-      ...report(), ui_rev: revision, uptime_s: Math.floor(performance.now() / second), width: innerWidth, height: innerHeight, printer, errors: [], clock_skew_s: skew,
+      ...report(), ui_rev: revision, uptime_s: Math.floor(performance.now() / second), width: innerWidth, height: innerHeight, printer, clock_skew_s: skew,
     });
     if (res.status === 401) return "unpaired";
     if (res.status === 403) return "revoked";

@@ -1,6 +1,6 @@
 // The kiosk: one page that never leaves its address, has no history to go back
 // to and forgets all that was typed. Views are drawn from data.ts.
-import { Data, Item, List, Missing } from "./data";
+import { Data, Item, List, Missing, troubles } from "./data";
 import { byId, el } from "./dom";
 import { run as runDevice } from "./device";
 import { Idle } from "./idle";
@@ -35,6 +35,8 @@ let drawing = 0; // counts, so that a late answer does not draw over a newer vie
 let size = 0;
 let outdated = false;
 let failures = 0;
+let outage = 0; // when the server was lost, by the monotonic clock
+let lost = 0; // seconds without it, since the last report
 
 const screenOf = (view: View): Screen => ({ view, cursors: [""], next: null, scroll: 0 });
 const top = (): Screen => stack[stack.length - 1];
@@ -378,6 +380,7 @@ function renew(): void {
 async function poll(): Promise<void> {
   try {
     const { withdrawn, changed } = await data.follow();
+    if (failures) lost += (performance.now() - outage) / 1000;
     failures = 0;
     data.online = true;
     const shown = main.querySelector<HTMLElement>("article")?.dataset.id ?? "";
@@ -392,6 +395,7 @@ async function poll(): Promise<void> {
     }
     if (withdrawn.length || changed.length) renew();
   } catch {
+    if (!failures) outage = performance.now();
     failures++;
     if (failures >= 2) data.online = false;
   }
@@ -406,6 +410,17 @@ document.addEventListener("click", (event) => {
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 main.addEventListener("scroll", buttons, { passive: true });
 addEventListener("resize", () => void draw());
+
+/** report is what the device says of itself; what it tells it tells once. */
+function report() {
+  const told = { seq: data.seq, offline_s: Math.round(lost), idle_s: idle.seconds(), errors: [...troubles].slice(0, 20) };
+  lost = 0;
+  troubles.clear();
+  return told;
+}
+
+addEventListener("error", () => troubles.add("script.error"));
+addEventListener("unhandledrejection", () => troubles.add("script.rejection"));
 
 async function begin(): Promise<void> {
   history.replaceState(null, "", location.href);
@@ -422,7 +437,7 @@ async function begin(): Promise<void> {
       line.textContent = text;
       line.hidden = !text;
     };
-    void runDevice(say, () => ({ seq: data.seq, offline_s: 0, idle_s: idle.seconds() }), () => {
+    void runDevice(say, report, () => {
       outdated = true;
       if (pristine()) location.reload();
     });
