@@ -142,6 +142,10 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	if d.LeaseEnd.Sub(p.now()) <= p.CallTimeout {
 		return // too late to call within the lease; recovery has it again
 	}
+	if p.pace.isParked(api, p.now()) {
+		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, Class: disclosure.ClassQuota, At: p.now(), NotBefore: p.now().Add(time.Second)}, false)
+		return
+	}
 	if !d.Channel.Keyed() && !book.mark(d) {
 		p.metrics.refused(d, "mark")
 		return
@@ -231,6 +235,7 @@ func (p *Push) react(ctx context.Context, d disclosure.Delivery, decision Decisi
 		err = errors.Join(err, p.pause(ctx, d.Event, contentRefused, now))
 	}
 	if decision.Park {
+		p.pace.park(d.App+paths[d.Channel], shanghaiDay(now).AddDays(1).Start())
 		p.log.Warn("an API's day is used up", "app", d.App, "path", e.Path)
 		err = errors.Join(err, p.store.ParkQuota(ctx, d.App, paths[d.Channel], now))
 	}

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -13,6 +14,7 @@ type pacer struct {
 	rate   float64 // calls a second; negative: no limit
 	mu     sync.Mutex
 	limits map[string]*pace
+	parked sync.Map // API → time.Time until which this process does not call it
 }
 
 type pace struct {
@@ -37,6 +39,15 @@ func (p *pacer) wait(ctx context.Context, api string) error {
 		return ctx.Err()
 	}
 	return p.of(api).Wait(ctx)
+}
+
+// park stops an API in this process at once; what is in the database stops it
+// for all from their next batch on.
+func (p *pacer) park(api string, until time.Time) { p.parked.Store(api, until) }
+
+func (p *pacer) isParked(api string, now time.Time) bool {
+	until, ok := p.parked.Load(api)
+	return ok && now.Before(until.(time.Time))
 }
 
 // slow halves an API's rate, but not below a twentieth.

@@ -85,7 +85,6 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		return a, err
 	}
 	a.publish = p.publisher(a.store, c, a.cache)
-	a.publish.Settle = push.SettleTime
 	if err := a.newPush(ctx, p.now); err != nil {
 		return a, err
 	}

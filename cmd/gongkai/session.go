@@ -15,6 +15,7 @@ import (
 	"gongkai/internal/extract"
 	"gongkai/internal/publish"
 	"gongkai/internal/store"
+	"gongkai/push"
 )
 
 // session is an open store for one command.
@@ -61,7 +62,7 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 // publisher makes the one writer of notices.
 func (p *program) publisher(s *store.Store, c *config, caches ...publish.Purger) *publish.Service {
 	return &publish.Service{Store: s, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview, Extract: &extract.Reader{},
-		LookupKey: []byte(c.Housing.LookupKey), Caches: caches}
+		LookupKey: []byte(c.Housing.LookupKey), Caches: caches, Settle: push.SettleTime}
 }
 
 // storeFlags gives a command the settings that say where the data is.

@@ -123,18 +123,27 @@ func (c *claim) trial(ctx context.Context, event int64) error {
 		_, err := c.tx.ExecContext(ctx, `UPDATE push_event SET canary = 0 WHERE n = $1`, event)
 		return err
 	}
-	room := canaryCards - accepted - flying
-	if room <= 0 {
-		return nil
+	// Those that were tried and are due go again; new ones only in the place of
+	// those that have neither been accepted nor failed for good.
+	for _, part := range []struct {
+		condition string
+		room      int
+	}{{"d.first_call_at > 0", canaryCards}, {"d.first_call_at = 0", canaryCards - accepted - flying}} {
+		if part.room <= 0 {
+			continue
+		}
+		list, err := all(ctx, c.tx, scanDelivery, `
+			SELECT `+deliveryColumns+`
+			  FROM `+deliveryTables+`
+			 WHERE `+dueCondition+` AND d.event_n = $2 AND `+part.condition+`
+			 ORDER BY d.person_n
+			 LIMIT $3`, c.now.UnixMilli(), event, part.room)
+		if err != nil {
+			return err
+		}
+		c.add(list)
 	}
-	list, err := all(ctx, c.tx, scanDelivery, `
-		SELECT `+deliveryColumns+`
-		  FROM `+deliveryTables+`
-		 WHERE `+dueCondition+` AND d.event_n = $2
-		 ORDER BY d.person_n
-		 LIMIT $3`, c.now.UnixMilli(), event, room)
-	c.add(list)
-	return err
+	return nil
 }
 
 func (c *claim) lease(ctx context.Context, owner string, until time.Time) ([]disclosure.Delivery, error) {
