@@ -19,12 +19,15 @@ func NewSigner(secret string) *Signer { return &Signer{[]byte("gongkai why " + s
 
 const signatureBytes = 12
 
+// signedForm has one text for one value: a changed letter is a changed link.
+var signedForm = base64.RawURLEncoding.Strict()
+
 // Sign returns the signed form of a delivery's number.
 func (s *Signer) Sign(delivery int64) string {
 	var b [8 + signatureBytes]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(delivery))
 	copy(b[8:], s.mac(b[:8]))
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return signedForm.EncodeToString(b[:])
 }
 
 func (s *Signer) mac(b []byte) []byte {
@@ -35,7 +38,7 @@ func (s *Signer) mac(b []byte) []byte {
 
 // Open returns the delivery's number. What we did not sign is CodeSigned.
 func (s *Signer) Open(signed string) (int64, error) {
-	b, err := base64.RawURLEncoding.DecodeString(signed)
+	b, err := signedForm.DecodeString(signed)
 	if err != nil || len(b) != 8+signatureBytes || !hmac.Equal(b[8:], s.mac(b[:8])) {
 		return 0, disclosure.Errorf(disclosure.CodeSigned, "链接不完整或已被改动")
 	}
