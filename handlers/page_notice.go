@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -37,8 +38,16 @@ func (s *Server) getNoticeLink(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return redirect(c, string(a.Body))
+	path := string(a.Body)
+	if signed := c.Query("why"); whyForm.MatchString(signed) { // from a pushed card; the page offers to say why it came
+		path += "#why=" + signed
+	}
+	return redirect(c, path)
 }
+
+// whyForm is what the signed links of cards look like. They go on in the
+// fragment: the page itself is the same for everybody.
+var whyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{27}$`)
 
 // getNoticePage shows one revision of a notice. The revision is in the path, as
 // WeChat's browser keeps pages for hours.

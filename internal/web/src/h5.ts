@@ -90,8 +90,21 @@ function hand(page: HTMLElement): void {
   }
 }
 
+/** why offers whoever came from a pushed card the page that says why it came. */
+function why(page: HTMLElement): void {
+  const signed = /^#why=([\w-]{27})$/.exec(location.hash);
+  if (!signed) return;
+  const line = document.createElement("p");
+  const link = document.createElement("a");
+  link.href = "/why/" + signed[1];
+  link.textContent = "为什么收到这条推送，或暂停接收";
+  line.append(link);
+  page.prepend(line);
+}
+
 elder();
 if (article) {
+  why(article);
   const look = () => void check(article).catch(() => undefined); // out of reach: the page says its time itself
   look();
   // Coming back from another page, or to the foreground, is opening it again.
