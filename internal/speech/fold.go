@@ -1,0 +1,127 @@
+package speech
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// fold makes full-width letters and digits plain, as foldRune does for one.
+func fold(s string) string {
+	for _, r := range s {
+		if foldRune(r) != r {
+			return strings.Map(foldRune, s)
+		}
+	}
+	return s
+}
+
+// foldRune turns a full-width form of ASCII into the plain one.
+func foldRune(r rune) rune {
+	switch {
+	case r >= '！' && r <= '～':
+		return r - '！' + '!'
+	case r == '\u3000', r == '\u00a0':
+		return ' '
+	}
+	return r
+}
+
+// plain makes full-width ASCII plain and takes compatibility characters apart:
+// ㎡ becomes m2, ① becomes 1. Hanzi and Chinese punctuation, the bulk of any
+// text, are copied as they are; punctuation keeps its Chinese form.
+func plain(s string) string {
+	if !strings.ContainsFunc(s, unusual) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, r := range s {
+		switch f := foldRune(r); {
+		case !unusual(r):
+			b.WriteRune(r)
+		case f != r:
+			b.WriteRune(f)
+		case r == '…', r == '⋯': // NFKC makes it three points
+			b.WriteRune('，')
+		default:
+			if unit, ok := symbols[r]; ok {
+				b.WriteString(unit)
+			} else {
+				b.WriteString(norm.NFKC.String(string(r)))
+			}
+		}
+	}
+	return b.String()
+}
+
+// unusual reports whether a character needs folding.
+func unusual(r rune) bool {
+	switch {
+	case r < 0xA0, r >= 0x4E00 && r <= 0x9FFF:
+		return false
+	case r == '，', r == '。', r == '；', r == '、', r == '：', r == '？', r == '！', r == '（', r == '）':
+		return false
+	}
+	return true
+}
+
+// symbols are signs that are said by a word; those of units stay units.
+var symbols = map[rune]string{
+	'㎡': "m2", '㎢': "km2", '㎥': "m3", '㎏': "kg", '㎞': "km", '㎜': "mm", '㎝': "cm", '℃': "℃", '‰': "‰",
+	'²': "2", '³': "3", '√': "根号", '×': "×", '÷': "÷", '±': "±", '≥': "≥", '≤': "≤", '≠': "≠", '≈': "约", 'φ': "直径", 'Φ': "直径",
+	'“': "“", '”': "”", '‘': "‘", '’': "’", '—': "—", '–': "-", '－': "-", '‐': "-", '‑': "-", '−': "-", '·': "·", '•': "·", '〇': "零", '○': "零", '～': "~", '〜': "~", '￥': "¥",
+}
+
+// marks are the punctuation of spoken text, weakest first.
+const marks = "、，：；。！？"
+
+func isMark(r rune) bool { return strength(r) > 0 }
+
+func strength(r rune) int {
+	switch r {
+	case '、':
+		return 1
+	case '，':
+		return 2
+	case '：':
+		return 3
+	case '；':
+		return 4
+	case '。':
+		return 5
+	case '！':
+		return 6
+	case '？':
+		return 7
+	}
+	return 0
+}
+
+// markOf maps any punctuation to the pause it makes, or 0 for none.
+func markOf(r rune) rune {
+	switch r {
+	case '、', '，', '：', '；', '。', '！', '？':
+		return r
+	case ',', '(', ')', '（', '）', '[', ']', '{', '}', '〔', '〕', '【', '】', '「', '」', '—', '|', '\t', '>', '<', '/', '~', '“', '”', '"':
+		return '，'
+	case ';', '\n', '\r':
+		return '；'
+	case ':':
+		return '：'
+	case '.':
+		return '，'
+	case '!':
+		return '！'
+	case '?':
+		return '？'
+	}
+	return 0
+}
+
+func isHan(r rune) bool {
+	return r >= 0x4E00 && r <= 0x9FFF || r > 0x2E7F && unicode.Is(unicode.Han, r)
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
