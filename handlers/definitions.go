@@ -62,6 +62,7 @@ type NoticeType struct {
 	Personal      bool     `json:"personal"`
 	RetentionDays *int     `json:"retention_days" extensions:"x-nullable"`
 	Basis         *string  `json:"basis" extensions:"x-nullable"`
+	Speak         *string  `json:"speak" extensions:"x-nullable"` // 电话播报的句子，{字段} 处填值；null 时由字段推出
 	Version       int      `json:"version"`
 	ValidFrom     *string  `json:"valid_from" extensions:"x-nullable"`
 	ValidTo       *string  `json:"valid_to" extensions:"x-nullable"`
@@ -163,7 +164,7 @@ func typeJSON(t *disclosure.NoticeType, today workday.Date) (NoticeType, error) 
 	}
 	out := NoticeType{Code: t.Code, Sector: t.Sector, Name: t.Name, Stage: string(t.Stage), StageName: t.Stage.Name(),
 		Items: orEmpty(t.Items), Fields: fields, DeadlineField: nullable(t.DeadlineField), AmountField: nullable(t.AmountField),
-		Personal: t.Personal, Basis: nullable(t.Basis), Version: t.Version, ValidFrom: civil(t.ValidFrom), ValidTo: civil(t.ValidTo)}
+		Personal: t.Personal, Basis: nullable(t.Basis), Speak: nullable(t.Speak), Version: t.Version, ValidFrom: civil(t.ValidFrom), ValidTo: civil(t.ValidTo)}
 	if t.RetentionDays > 0 {
 		out.RetentionDays = &t.RetentionDays
 	}

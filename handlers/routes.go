@@ -23,6 +23,7 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/notices/:id/revisions/:rev", s.getRevision)
 	s.get(app, "/api/v1/notices/:id/diff", s.getDiff)
 	s.get(app, "/api/v1/notices/:id/qr.svg", s.getQR)
+	s.get(app, "/api/v1/notices/:id/speech", s.getSpeech)
 	s.get(app, "/api/v1/projects/*", s.getProject)
 	s.get(app, "/api/v1/changes", s.listChanges)
 	s.get(app, "/api/v1/feeds/:file", s.getFeed)

@@ -207,6 +207,7 @@ type Check struct {
 // Preview is what a notice would look like, and what the review finds.
 type Preview struct {
 	Notice Notice  `json:"notice"`
+	Spoken Spoken  `json:"spoken"`
 	Checks []Check `json:"checks"`
 	Phone  Screen  `json:"phone"`
 	Kiosk  Screen  `json:"kiosk"`
@@ -237,7 +238,8 @@ func (s *Server) previewNotice(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := Preview{Notice: noticeJSON(disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum}), Checks: []Check{}}
+	detail := disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum}
+	out := Preview{Notice: noticeJSON(detail), Spoken: spokenNotice(detail), Checks: []Check{}}
 	checks, err := s.Publisher.Checks(c.UserContext(), n)
 	if err != nil {
 		return err

@@ -171,6 +171,7 @@ type NoticeType struct {
 	Personal      bool     `json:"personal"`       // class P: names of natural persons; never cached outside the process
 	RetentionDays int      `json:"retention_days"` // calendar days after which a personal notice expires; 0 = never
 	Basis         string   `json:"basis"`          // the rule that asks for it
+	Speak         string   `json:"speak"`          // what the hotline says: text with {field} in it; "" derives it from the fields
 	Sort          int      `json:"sort"`
 	Validity
 

@@ -131,6 +131,7 @@ func (t *NoticeType) check() (string, []FieldError) {
 	l = append(l, checkFields(t.Fields, "fields", false)...)
 	l.pointer(t, "deadline_field", t.DeadlineField, FieldDate, FieldDatetime, FieldPeriod)
 	l.pointer(t, "amount_field", t.AmountField, FieldMoney)
+	l.speak(t)
 	if len(l) == 0 {
 		l = append(l, t.checkExamples()...)
 	}
@@ -145,6 +146,17 @@ func (l *faultList) pointer(t *NoticeType, member, key string, kinds ...FieldKin
 	f, ok := t.Field(key)
 	l.add(ok && slices.Contains(kinds, f.Kind), member, "field.unknown",
 		fmt.Sprintf("“%s”不是本类型中类别为 %v 的字段", key, kinds))
+}
+
+var spokenName = regexp.MustCompile(`\{([^{}]*)\}?`)
+
+// speak checks that the spoken sentence names fields of the type only.
+func (l *faultList) speak(t *NoticeType) {
+	for _, name := range spokenName.FindAllStringSubmatch(t.Speak, -1) {
+		_, ok := t.Field(name[1])
+		l.add(ok && strings.HasSuffix(name[0], "}"), "speak", "field.unknown", fmt.Sprintf("播报句中的“%s”不是本类型的字段", name[0]))
+	}
+	l.add(utf8.RuneCountInString(t.Speak) <= 500, "speak", "text.too_long", "播报句最多 500 个字")
 }
 
 func checkFields(fields []Field, path string, columns bool) []FieldError {

@@ -112,6 +112,9 @@ func TestTypeDefinition(t *testing.T) {
 
 func TestFieldDefinition(t *testing.T) {
 	checkDefinitions(t, KindNoticeType, goodType, "land.water_permit", []definitionTest{
+		{"a spoken sentence", `"deadline_field"`, `"speak":"截止到{due}，价格{price}。","deadline_field"`, "", ""},
+		{"a spoken sentence of an unknown field", `"deadline_field"`, `"speak":"截止到{until}。","deadline_field"`, CodeDefinition, "speak field.unknown"},
+		{"a spoken sentence with an open brace", `"deadline_field"`, `"speak":"截止到{due","deadline_field"`, CodeDefinition, "speak field.unknown"},
 		{"Chinese key", `"key":"method"`, `"key":"方式"`, CodeDefinition, "fields[2].key key.invalid"},
 		{"key of one letter", `"key":"method"`, `"key":"m"`, CodeDefinition, "fields[2].key key.invalid"},
 		{"key with a dash", `"key":"method"`, `"key":"the-method"`, CodeDefinition, "fields[2].key key.invalid"},
