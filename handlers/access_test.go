@@ -16,6 +16,11 @@ import (
 // e(ditor), r(eviewer), a(dmin), auditor is o (oversight), ivr is i. A route
 // that is not here, and that the document does not call public, fails the test.
 var access = map[string]string{
+	"GET /api/v1/ivr/turn":   "i",
+	"POST /api/v1/ivr/turn":  "i",
+	"POST /api/v1/ivr/event": "i",
+	"GET /api/v1/ivr/say":    "erai",
+
 	"POST /api/v1/staff/attachments":                   "era",
 	"GET /api/v1/staff/notices":                        "erao",
 	"POST /api/v1/staff/notices":                       "era",

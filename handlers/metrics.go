@@ -35,6 +35,7 @@ type Metrics struct {
 	hits     *prometheus.CounterVec
 	full     prometheus.Counter // hits answered 200
 	same     prometheus.Counter // hits answered 304
+	more     []prometheus.Collector
 }
 
 type seriesKey struct {
@@ -99,10 +100,16 @@ func methodLabel(ctx *fasthttp.RequestCtx) string {
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.duration.Describe(ch)
 	m.hits.Describe(ch)
+	for _, c := range m.more {
+		c.Describe(ch)
+	}
 }
 
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.duration.Collect(ch)
 	m.hits.Collect(ch)
+	for _, c := range m.more {
+		c.Collect(ch)
+	}
 }

@@ -63,12 +63,17 @@ func (s *Server) listNotices(c *fiber.Ctx) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	list := q.Canonical()
-	key := "notices?" + list + "&limit=" + strconv.Itoa(q.Limit)
-	if q.After != nil {
-		key += "&cursor=" + q.After.Encode(list)
-	}
-	return s.answered(c, key, func(ctx context.Context) (*disclosure.Answer, error) {
+	return s.answered(c, noticesKey(q), s.fillNotices(q))
+}
+
+// noticesKey is the canonical request for a page of notices.
+func noticesKey(q disclosure.NoticeQuery) string {
+	key, _ := listKey(q)
+	return "notices?" + key
+}
+
+func (s *Server) fillNotices(q disclosure.NoticeQuery) func(context.Context) (*disclosure.Answer, error) {
+	return func(ctx context.Context) (*disclosure.Answer, error) {
 		now := s.Now()
 		page, err := s.Reader.Notices(ctx, q, now)
 		if err != nil {
@@ -77,7 +82,7 @@ func (s *Server) listNotices(c *fiber.Ctx) error {
 		out := NoticeList{Items: summariesJSON(page.Catalog, page.Items), Total: page.Total, TotalCapped: page.TotalCapped,
 			AsOf: disclosure.FormatInstant(now)}
 		if page.Next != nil {
-			next := page.Next.Encode(list)
+			next := page.Next.Encode(q.Canonical())
 			out.Next = &next
 		}
 		a, err := jsonAnswer(out, page.Reading)
@@ -85,7 +90,18 @@ func (s *Server) listNotices(c *fiber.Ctx) error {
 			a.Until = page.Until
 		}
 		return a, err
-	})
+	}
+}
+
+// noticeList reads a list as listNotices answers it, for channels that say it
+// instead of sending it.
+func (s *Server) noticeList(ctx context.Context, q disclosure.NoticeQuery) (NoticeList, error) {
+	var list NoticeList
+	a, _, err := s.Cache.Get(ctx, noticesKey(q), s.fillNotices(q))
+	if err == nil {
+		err = decodeAnswer(a, &list)
+	}
+	return list, err
 }
 
 // noticeRef reads the id or code in the path.
@@ -388,7 +404,13 @@ func (s *Server) getProject(c *fiber.Ctx) error {
 	if err != nil || code == "" || len(code) > 400 {
 		return disclosure.Errorf(disclosure.CodeNoProject, "没有找到这个项目")
 	}
-	return s.answered(c, "project/"+disclosure.ProjectKey(code), func(ctx context.Context) (*disclosure.Answer, error) {
+	return s.answered(c, projectKey(code), s.fillProject(code))
+}
+
+func projectKey(code string) string { return "project/" + disclosure.ProjectKey(code) }
+
+func (s *Server) fillProject(code string) func(context.Context) (*disclosure.Answer, error) {
+	return func(ctx context.Context) (*disclosure.Answer, error) {
 		p, err := s.Reader.Project(ctx, code)
 		if err != nil {
 			return nil, err
@@ -400,7 +422,7 @@ func (s *Server) getProject(c *fiber.Ctx) error {
 			a.Until = until
 		}
 		return a, err
-	})
+	}
 }
 
 func projectJSON(p disclosure.ProjectTimeline, now time.Time) (out ProjectTimeline, until time.Time) {

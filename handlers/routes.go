@@ -25,6 +25,7 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/notices/:id/qr.svg", s.getQR)
 	s.get(app, "/api/v1/notices/:id/speech", s.getSpeech)
 	s.get(app, "/api/v1/projects/*", s.getProject)
+	s.routeHotline(app)
 	s.get(app, "/api/v1/changes", s.listChanges)
 	s.get(app, "/api/v1/feeds/:file", s.getFeed)
 	s.routeKiosk(app)

@@ -94,6 +94,7 @@ type Config struct {
 	Burst   int            // requests at once from one client
 	// SeparateStaff leaves the staff routes out of Serve; ServeStaff has them.
 	SeparateStaff bool
+	Hotline       HotlineConfig
 }
 
 // Server answers HTTP.
@@ -104,6 +105,7 @@ type Server struct {
 	pairings *throttled.GCRARateLimiterCtx
 	lookups  lookupQuotas
 	metrics  *Metrics
+	hotline  *hotline
 	public   *edge
 	staff    *edge
 	requests atomic.Uint64
@@ -169,6 +171,9 @@ func New(c Config) (*Server, error) {
 	}
 	if s.lookups, err = newLookupQuotas(c.Now); err != nil {
 		return nil, fmt.Errorf("handlers: rate limit: %w", err)
+	}
+	if s.hotline, err = newHotline(s, c.Hotline); err != nil {
+		return nil, err
 	}
 	s.public = s.newEdge(func(app *fiber.App) {
 		s.routePublic(app)

@@ -89,6 +89,10 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		return a, err
 	}
 	a.imports = importer.New(a.publish, a.publish, p.now)
+	hotline, err := p.hotline(a)
+	if err != nil {
+		return a, err
+	}
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Subscribers: a.store, Pushes: a.store, WeChat: a.people, Signer: a.signer, NewLinkCode: push.NewLinkCode,
 		Audience: &push.Audience{Outbox: a.store, Templates: c.cardTemplates()}, VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
@@ -97,6 +101,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		Kiosks: a.store, Pages: pageConfig(c),
 		Imports: a.imports,
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
+		Hotline: hotline,
 	})
 	if err != nil {
 		return a, err
@@ -128,6 +133,7 @@ func format() string {
 // feed, and publishing scheduled notices as they fall due.
 func (a *app) start(ctx context.Context) {
 	a.runPush(ctx)
+	a.background.Go(func() { _ = a.edge.Warm(ctx) })
 	a.background.Go(func() { _ = a.cache.Run(ctx) })
 	a.background.Go(func() { a.expireImports(ctx) })
 	a.background.Go(func() { a.expire(ctx) })

@@ -53,6 +53,7 @@ type config struct {
 	Housing struct {
 		LookupKey string `koanf:"lookup_key"`
 	} `koanf:"housing"`
+	IVR hotlineConfig `koanf:"ivr"`
 
 	WeChat wechatConfig `koanf:"wechat"`
 	Push   struct {
@@ -79,7 +80,7 @@ type option struct {
 
 // options is the one list of settings; flags, environment, file, `config init`
 // and `config print` all derive from it.
-var options = append([]option{
+var options = slices.Concat([]option{
 	{"listen", "127.0.0.1:8080", "对外服务的地址", false},
 	{"ops_listen", "127.0.0.1:8081", "运维接口（/livez /readyz /metrics）的地址，不要对外开放", false},
 	{"staff_listen", "", "把经办接口单独放在这个地址；留空则与对外服务同址", false},
@@ -96,7 +97,7 @@ var options = append([]option{
 	{"limits.trusted_proxies", []string{}, "可信代理的网段，如 10.0.0.0/8；只有来自它们的 X-Forwarded-For 才被采信", false},
 	{"publish.secrecy_review", true, "发布时必须填写保密审查结果", false},
 	{"housing.lookup_key", "", "住房名单本人查询所用散列的密钥，至少 16 个字符；留空则自动生成，存在数据库中", true},
-}, slices.Concat(siteOptions, wechatOptions())...)
+}, slices.Concat(siteOptions, wechatOptions()), hotlineOptions)
 
 // flagName spells a key as a flag: ops_listen is --ops-listen.
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
@@ -174,6 +175,15 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 	return c, c.check()
 }
 
+// isList reports whether the setting is a list, which a variable separates by
+// commas or blanks.
+func isList(key string) bool {
+	return slices.ContainsFunc(options, func(o option) bool {
+		_, list := o.byDef.([]string)
+		return list && o.key == key
+	})
+}
+
 func knownKey(key string) bool {
 	return slices.ContainsFunc(options, func(o option) bool { return o.key == key })
 }
@@ -225,6 +235,7 @@ func (p *program) loadEnv(l *koanf.Koanf) error {
 		TransformFunc: func(name, value string) (string, any) {
 			key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "__", ".")
 			if i := slices.IndexFunc(options, func(o option) bool { return o.key == key }); i >= 0 && isList(options[i].byDef) {
+			if isList(key) {
 				return key, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 			}
 			return key, value
@@ -314,6 +325,7 @@ func (c *config) check() error {
 func isList(v any) bool {
 	_, ok := v.([]string)
 	return ok
+	return c.IVR.check()
 }
 
 // sqliteFile returns the path of the SQLite file, or "".

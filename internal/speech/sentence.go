@@ -103,7 +103,7 @@ func Pages(text string, limit int) []string {
 			}
 			end = i + utf8.RuneLen(r)
 			cut[2] = end
-			if isMark(r) {
+			if isMark(r) && r != '：' { // what a colon announces stays with it
 				cut[1] = end
 				if strength(r) >= strength('；') && n*2 >= limit {
 					cut[0] = end

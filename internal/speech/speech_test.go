@@ -114,6 +114,9 @@ func TestPagesAndShorten(t *testing.T) {
 	if got := speech.Pages(strings.Repeat("字", 250), 100); len(got) != 3 || speech.Len(got[2]) != 50 {
 		t.Errorf("text without pauses makes pages %v", got)
 	}
+	if got := speech.Pages("甲乙丙，丁戊己庚，过程："+strings.Repeat("字", 9), 11); got[0] != "甲乙丙，丁戊己庚。" {
+		t.Errorf("a page ends at the colon: %v", got)
+	}
 	if got := speech.Pages("", 100); got != nil {
 		t.Errorf("no text makes pages %v", got)
 	}

@@ -1,0 +1,222 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"gongkai/internal/speech"
+	"gongkai/internal/workday"
+)
+
+// HotlineConfig is how the telephone hotline (热线) speaks and where it hands
+// callers over. The zero value works: it has usual words, keys and numbers.
+type HotlineConfig struct {
+	// Keys sign the state a call carries; the first signs, all verify, so a new
+	// key is put in front and the old one dropped half an hour later. Each has 16
+	// bytes or more. None: one is made up, and calls end with the process.
+	Keys        [][]byte
+	Name        string                // of the hotline, as greeted
+	Operator    string                // number of the operators
+	AfterHours  string                // number to turn to out of office hours
+	Supervision string                // number for complaints (监督电话)
+	Departments map[string]Department // by sector code: who answers for it
+	Sectors     []string              // codes in the order of the menu; the rest follows
+	OfficeHours []HourSpan            // of working days; none: always open
+	AlwaysOpen  bool
+	Workdays    Workdays // nil: the published calendar
+	Keymap      Keymap
+	Wording     Wording
+	TurnRate    int   // turns a minute from one caller; 0: 600
+	Voice       Voice // reads prompts aloud; nil: the engine on the line does
+	AudioDir    string
+	SpeakEngine string    // of FreeSWITCH's <speak>; "" is tts_commandline
+	SpeakVoice  string    // "" is cmn
+	Residents   Residents // private look-up of a housing result; nil: without
+}
+
+// Department is who answers for a sector (责任部门).
+type Department struct{ Name, Number string }
+
+// HourSpan is a span of a day in minutes from midnight.
+type HourSpan struct{ From, To int }
+
+// ParseHourSpan reads "09:00-12:00".
+func ParseHourSpan(s string) (HourSpan, error) {
+	var fh, fm, th, tm int
+	n, err := fmt.Sscanf(s+"\n", "%2d:%2d-%2d:%2d\n", &fh, &fm, &th, &tm)
+	span := HourSpan{fh*60 + fm, th*60 + tm}
+	if err != nil || n != 4 || fm > 59 || tm > 59 || fh < 0 || span.To > 24*60 || span.From >= span.To {
+		return HourSpan{}, fmt.Errorf("handlers: %q is no span of hours such as 09:00-12:00", s)
+	}
+	return span, nil
+}
+
+// Workdays knows which days are worked.
+type Workdays interface {
+	IsWorkday(d workday.Date) bool
+}
+
+// Voice reads text aloud: it returns a WAV file of 16-bit PCM, of any rate.
+type Voice interface {
+	Speak(ctx context.Context, text string) ([]byte, error)
+}
+
+// Keymap says which key does what, one of 0–9, * and # each; an empty member
+// keeps the usual key.
+type Keymap struct {
+	Operator string // 0
+	Back     string // *
+	More     string // #
+	Repeat   string // 9
+	Handoff  string // 8
+}
+
+// Wording replaces phrases; an empty member keeps the usual one. {name},
+// {hours} and {number} stand for the hotline, its hours and the number dialled.
+type Wording struct {
+	Greeting   string
+	Operator   string
+	AfterHours string
+	Failure    string
+	Goodbye    string
+	Handoff    string
+}
+
+const (
+	defaultName        = "亭湖区公共资源信息公开热线"
+	defaultNumber      = "12345" // 政务服务便民热线
+	defaultTurnRate    = 600
+	turnTimeout        = 800 * time.Millisecond
+	defaultSpeakEngine = "tts_commandline"
+	defaultSpeakVoice  = "cmn"
+)
+
+var usualWording = Wording{
+	Greeting:   "您好，这里是{name}。自助查询，请按一；不按键，将为您转接人工。",
+	Operator:   "正在为您转接人工，请稍候。",
+	AfterHours: "现在是非工作时间，人工服务时间是工作日{hours}。正在为您转接{number}，请稍候。",
+	Failure:    "系统繁忙，正在为您转接人工，请稍候。",
+	Goodbye:    "感谢来电，再见。",
+	Handoff:    "请在微信公众号、大厅自助终端或者网站输入这个编号，查看全文。",
+}
+
+// complete fills in what is usual and refuses what cannot work.
+func (c HotlineConfig) complete() (HotlineConfig, error) {
+	c.Name, c.Operator, c.AfterHours = or(c.Name, defaultName), or(c.Operator, defaultNumber), or(c.AfterHours, defaultNumber)
+	c.Supervision = or(c.Supervision, defaultNumber)
+	c.SpeakEngine, c.SpeakVoice = or(c.SpeakEngine, defaultSpeakEngine), or(c.SpeakVoice, defaultSpeakVoice)
+	if c.TurnRate == 0 {
+		c.TurnRate = defaultTurnRate
+	}
+	if c.Workdays == nil {
+		c.Workdays = workday.Published()
+	}
+	if len(c.Sectors) == 0 {
+		c.Sectors = []string{"housing", "construction", "procurement", "land"} // those asked for most
+	}
+	if len(c.OfficeHours) == 0 {
+		c.AlwaysOpen = true
+	}
+	if len(c.Keys) == 0 {
+		key := make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return c, fmt.Errorf("handlers: hotline key: %w", err)
+		}
+		c.Keys = [][]byte{key}
+	}
+	for _, key := range c.Keys {
+		if len(key) < 16 {
+			return c, fmt.Errorf("handlers: a hotline key has %d bytes, fewer than 16", len(key))
+		}
+	}
+	for _, number := range []string{c.Operator, c.AfterHours, c.Supervision} {
+		if !dialable(number) {
+			return c, fmt.Errorf("handlers: %q cannot be dialled", number)
+		}
+	}
+	for sector, d := range c.Departments {
+		if !dialable(d.Number) || speech.Text(d.Name) == "" {
+			return c, fmt.Errorf("handlers: department of %s: %q cannot be dialled or has no name", sector, d.Number)
+		}
+	}
+	if err := c.Keymap.complete(); err != nil {
+		return c, err
+	}
+	c.Wording.complete()
+	return c, nil
+}
+
+func or(s, byDefault string) string {
+	if s == "" {
+		return byDefault
+	}
+	return s
+}
+
+// dialable reports whether s is digits, as every engine can dial.
+func dialable(s string) bool {
+	return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == ""
+}
+
+func (k *Keymap) complete() error {
+	seen := map[string]bool{"1": true, "2": true, "3": true, "4": true}
+	for _, key := range []struct {
+		key   *string
+		usual string
+	}{{&k.Operator, "0"}, {&k.Back, "*"}, {&k.More, "#"}, {&k.Repeat, "9"}, {&k.Handoff, "8"}} {
+		*key.key = or(*key.key, key.usual)
+		if len(*key.key) != 1 || !strings.Contains("0123456789*#", *key.key) || seen[*key.key] {
+			return fmt.Errorf("handlers: hotline key %q is taken by a menu or another function, or is no key", *key.key)
+		}
+		seen[*key.key] = true
+	}
+	return nil
+}
+
+func (w *Wording) complete() {
+	for _, p := range []struct {
+		phrase *string
+		usual  string
+	}{{&w.Greeting, usualWording.Greeting}, {&w.Operator, usualWording.Operator}, {&w.AfterHours, usualWording.AfterHours},
+		{&w.Failure, usualWording.Failure}, {&w.Goodbye, usualWording.Goodbye}, {&w.Handoff, usualWording.Handoff}} {
+		*p.phrase = or(*p.phrase, p.usual)
+	}
+}
+
+// open reports whether people answer at the instant.
+func (c *HotlineConfig) open(now time.Time) bool {
+	if c.AlwaysOpen {
+		return true
+	}
+	now = now.In(workday.Shanghai)
+	if !c.Workdays.IsWorkday(workday.DateOf(now)) {
+		return false
+	}
+	minute := now.Hour()*60 + now.Minute()
+	for _, span := range c.OfficeHours {
+		if minute >= span.From && minute < span.To {
+			return true
+		}
+	}
+	return false
+}
+
+// hours says the office hours: 九点至十二点、十四点至十七点三十分.
+func (c *HotlineConfig) hours() string {
+	spans := make([]string, len(c.OfficeHours))
+	for i, s := range c.OfficeHours {
+		spans[i] = speech.Clock(s.From/60, s.From%60) + "至" + speech.Clock(s.To/60, s.To%60)
+	}
+	if len(spans) == 0 {
+		return "全天"
+	}
+	return strings.Join(spans, "、")
+}
+
+// words fills a phrase.
+func (c *HotlineConfig) words(phrase, number string) string {
+	return speech.Text(strings.NewReplacer("{name}", c.Name, "{hours}", c.hours(), "{number}", speech.Digits(number)).Replace(phrase))
+}
