@@ -99,13 +99,13 @@ func (h *hotline) turnOf(values map[string]string) turnInput {
 		raw = first("dtmf")
 	}
 	in.digits = foldDigits(raw)
-	in.event = eventOf(in, values["exiting"] == "true", sent)
+	in.event = happened(in, values["exiting"] == "true", sent)
 	return in
 }
 
-// eventOf decides what happened. Digits count for more than the event: a key
+// happened decides what happened. Digits count for more than the event: a key
 // that timed out waiting for # is still a key, and digits without any are #.
-func eventOf(in turnInput, exiting, sent bool) string {
+func happened(in turnInput, exiting, sent bool) string {
 	switch {
 	case exiting || in.event == eventHangup:
 		return eventHangup

@@ -46,14 +46,14 @@ type config struct {
 		Burst          int      `koanf:"burst"`
 		TrustedProxies []string `koanf:"trusted_proxies"`
 	} `koanf:"limits"`
-	Site    site `koanf:"site"`
+	Site    site          `koanf:"site"`
+	IVR     hotlineConfig `koanf:"ivr"`
 	Publish struct {
 		SecrecyReview bool `koanf:"secrecy_review"`
 	} `koanf:"publish"`
 	Housing struct {
 		LookupKey string `koanf:"lookup_key"`
 	} `koanf:"housing"`
-	IVR hotlineConfig `koanf:"ivr"`
 
 	WeChat wechatConfig `koanf:"wechat"`
 	Push   struct {
@@ -175,15 +175,6 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 	return c, c.check()
 }
 
-// isList reports whether the setting is a list, which a variable separates by
-// commas or blanks.
-func isList(key string) bool {
-	return slices.ContainsFunc(options, func(o option) bool {
-		_, list := o.byDef.([]string)
-		return list && o.key == key
-	})
-}
-
 func knownKey(key string) bool {
 	return slices.ContainsFunc(options, func(o option) bool { return o.key == key })
 }
@@ -235,7 +226,6 @@ func (p *program) loadEnv(l *koanf.Koanf) error {
 		TransformFunc: func(name, value string) (string, any) {
 			key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "__", ".")
 			if i := slices.IndexFunc(options, func(o option) bool { return o.key == key }); i >= 0 && isList(options[i].byDef) {
-			if isList(key) {
 				return key, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
 			}
 			return key, value
@@ -319,13 +309,15 @@ func (c *config) check() error {
 		return usage("public_url 应为 http:// 或 https:// 开头的网址")
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	if err := c.IVR.check(); err != nil {
+		return err
+	}
 	return c.checkPush()
 }
 
 func isList(v any) bool {
 	_, ok := v.([]string)
 	return ok
-	return c.IVR.check()
 }
 
 // sqliteFile returns the path of the SQLite file, or "".

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,7 +64,6 @@ func (c *config) settings() []setting {
 		"data": c.Data, "database": maskURL(c.Database), "redis": maskURL(c.Redis), "role": c.Role, "demo": c.Demo,
 		"log.level": c.Log.Level, "cache.mib": c.Cache.MiB, "limits.rate": c.Limits.Rate, "limits.burst": c.Limits.Burst,
 		"limits.trusted_proxies": c.Limits.TrustedProxies, "publish.secrecy_review": c.Publish.SecrecyReview}
-	maps.Copy(values, c.IVR.settings())
 	rows := make([]setting, len(options))
 	for i, o := range options {
 		value, ok := values[o.key]
@@ -116,8 +114,6 @@ func defaultYAML() string {
 			quoted := make([]string, len(v))
 			for i, word := range v {
 				quoted[i] = strconv.Quote(word)
-			for i, item := range v {
-				quoted[i] = fmt.Sprintf("%q", item)
 			}
 			fmt.Fprintf(&b, "%s%s: [%s]\n", indent, name, strings.Join(quoted, ", "))
 		default:

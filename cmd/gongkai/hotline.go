@@ -108,21 +108,6 @@ func (c *hotlineConfig) check() error {
 	return nil
 }
 
-// settings returns the values in force by their keys, secrets hidden.
-func (c *hotlineConfig) settings() map[string]any {
-	values := map[string]any{"ivr.signing_keys": "", "ivr.name": c.Name, "ivr.operator": c.Operator, "ivr.after_hours": c.AfterHours,
-		"ivr.supervision": c.Supervision, "ivr.departments": c.Departments, "ivr.sectors": c.Sectors, "ivr.office_hours": c.OfficeHours,
-		"ivr.always_open": c.AlwaysOpen, "ivr.turn_rate": c.TurnRate, "ivr.key_operator": c.KeyOperator, "ivr.key_back": c.KeyBack,
-		"ivr.key_more": c.KeyMore, "ivr.key_repeat": c.KeyRepeat, "ivr.key_handoff": c.KeyHandoff, "ivr.words_greeting": c.WordsGreeting,
-		"ivr.words_operator": c.WordsOperator, "ivr.words_after_hours": c.WordsAfterHours, "ivr.words_failure": c.WordsFailure,
-		"ivr.words_goodbye": c.WordsGoodbye, "ivr.words_handoff": c.WordsHandoff, "ivr.tts_command": c.TTSCommand,
-		"ivr.tts_url": maskURL(c.TTSURL), "ivr.tts_engine": c.TTSEngine, "ivr.tts_voice": c.TTSVoice}
-	if c.SigningKeys != "" {
-		values["ivr.signing_keys"] = "***"
-	}
-	return values
-}
-
 func (c *hotlineConfig) signingKeys() [][]byte {
 	var keys [][]byte
 	for key := range strings.SplitSeq(c.SigningKeys, ",") {
