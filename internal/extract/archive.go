@@ -61,7 +61,7 @@ func (p *parts) bytes(f *zip.File) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }()
-	return io.ReadAll(r)
+	return readPiece(r)
 }
 
 func isXML(name string) bool {

@@ -30,11 +30,24 @@ type Limits struct {
 	Part     int   // bytes of text handed over at once
 }
 
+// maxPiece bounds what is held in memory of one stream, or of one file inside
+// another, in bytes.
+const maxPiece = 16 << 20
+
+// readPiece reads all of r, or nothing of what is too large to hold.
+func readPiece(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxPiece+1))
+	if len(data) > maxPiece {
+		return nil, errLimit
+	}
+	return data, err
+}
+
 // Reader reads files. It keeps nothing between them and is safe for concurrent
 // use. The zero value has the usual limits.
 type Reader struct{ Limits Limits }
 
-var usual = Limits{Unpacked: 48 << 20, Entries: 5000, Depth: 2, Part: 8 << 20}
+var usual = Limits{Unpacked: 40 << 20, Entries: 5000, Depth: 2, Part: 8 << 20}
 
 // errLimit ends the reading of a file that is too large to be read, and
 // errStopped one whose reader has had enough. Neither leaves the package.

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -38,7 +40,8 @@ func (j *job) pdf(data []byte, depth int) error {
 		if pg.pictures && len([]rune(strings.TrimSpace(pg.out.String()))) < fewLetters {
 			j.whole = false
 		}
-		if err := j.tell(fmt.Sprintf("第 %d 页", i+1), pg.out.String()); err != nil {
+		// Browsers write 人 as the radical ⼈ and ligatures as one character.
+		if err := j.tell(fmt.Sprintf("第 %d 页", i+1), norm.NFKC.String(pg.out.String())); err != nil {
 			return err
 		}
 	}

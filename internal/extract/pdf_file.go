@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/ascii85"
+	"errors"
 	"io"
 	"strconv"
 )
@@ -23,15 +24,20 @@ type document struct {
 
 func (j *job) openPDF(data []byte) (*document, error) {
 	d := &document{job: j, data: data, at: map[int]int{}, packed: map[int]any{}, cache: map[int]any{}, trailer: dict{}}
-	var streams []int
-	for pos := 0; pos < len(data); {
-		i := bytes.Index(data[pos:], []byte("obj"))
-		t := bytes.Index(data[pos:], []byte("trailer"))
-		if t >= 0 && (i < 0 || t < i) {
-			d.readTrailer(pos + t + len("trailer"))
-			pos += t + len("trailer")
-			continue
+	for pos := 0; ; {
+		i := bytes.Index(data[pos:], []byte("trailer"))
+		if i < 0 {
+			break
 		}
+		pos += i + len("trailer")
+		d.readTrailer(pos)
+		if err := j.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	var streams []int
+	for pos, n := 0, 0; pos < len(data); {
+		i := bytes.Index(data[pos:], []byte("obj"))
 		if i < 0 {
 			break
 		}
@@ -40,9 +46,10 @@ func (j *job) openPDF(data []byte) (*document, error) {
 		if !ok {
 			continue
 		}
-		if d.at[number] = pos; len(d.at) > j.limits.Entries*20 {
+		if n++; n > j.limits.Entries*20 {
 			return nil, errLimit
 		}
+		d.at[number] = pos
 		delete(d.packed, number)
 		next, isStream := d.skipObject(pos)
 		if isStream {
@@ -265,8 +272,8 @@ func (d *document) decode(s stream) ([]byte, error) {
 			d.whole = false
 			return nil, nil
 		}
-		out, err := io.ReadAll(metered{d.job, r})
-		if err != nil && (d.left < 0 || d.ctx.Err() != nil) {
+		out, err := readPiece(metered{d.job, r})
+		if err != nil && (errors.Is(err, errLimit) || d.ctx.Err() != nil) {
 			return nil, errLimit
 		}
 		if err != nil && len(out) == 0 {

@@ -72,7 +72,7 @@ func (s *sheets) readStrings() error {
 	}
 	defer func() { _ = c.Close() }()
 	var b strings.Builder
-	size, inText := 0, false
+	size, inText, reading := 0, false, false // reading: of how it is pronounced
 	for {
 		tok, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
@@ -83,13 +83,15 @@ func (s *sheets) readStrings() error {
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
-			inText = t.Name.Local == "t"
+			inText = t.Name.Local == "t" && !reading
+			reading = reading || t.Name.Local == "rPh"
 		case xml.CharData:
 			if inText {
 				b.Write(t)
 			}
 		case xml.EndElement:
 			inText = false
+			reading = reading && t.Name.Local != "rPh"
 			if t.Name.Local == "si" {
 				if size += b.Len(); size > maxStrings {
 					return errLimit
