@@ -150,9 +150,8 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 		p.metrics.refused(d, "mark")
 		return
 	}
-	gate := p.gate.open()
+	gate := p.gate.within(calls, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
 	if gate == nil || !gate.Allows(d) {
-		d.State = disclosure.DeliveryQueued
 		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(time.Second),
 			Refund: p.counted(d)}, !d.Channel.Keyed())
 		p.metrics.refused(d, "gate")

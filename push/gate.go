@@ -73,6 +73,17 @@ func (g *gate) open() *disclosure.Gate {
 	return last.Gate
 }
 
+// within is wait for no longer than most: a worker whose database is slow holds
+// its card back, as long as its lease allows, and does not give it up.
+func (g *gate) within(ctx context.Context, most time.Duration) *disclosure.Gate {
+	if open := g.open(); open != nil || most <= 0 {
+		return open
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return g.wait(ctx)
+}
+
 // wait returns what is forbidden as soon as that is known, or nil when ctx ends.
 func (g *gate) wait(ctx context.Context) *disclosure.Gate {
 	for {

@@ -200,7 +200,7 @@ func (b *bench) publish(title string) disclosure.Notice {
 // until waits for a condition.
 func (b *bench) until(what string, ok func() bool) {
 	b.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for !ok() {
 		select {

@@ -103,6 +103,12 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"id":"%d"}`, n)
 }
 
+func (c *counter) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
 // TestP02KillKeyed and P03: workers are killed again and again. With a key
 // nobody gets a card twice and nobody is missed; without one, those who got it
 // twice are no more than were in flight, and whoever may have been missed is
@@ -131,9 +137,15 @@ func killLoop(t *testing.T, crowd storetest.Crowd, keyed bool) {
 		seed := uint64(time.Now().UnixNano())
 		random := rand.New(rand.NewPCG(seed, 1))
 		workers := []*exec.Cmd{worker(t, u, server.URL), worker(t, u, server.URL)}
+		killed := 0
 		for range kills {
-			time.Sleep(time.Duration(150+random.IntN(350)) * time.Millisecond) //nolint:forbidigo // when it is killed is the test
-			i := random.IntN(2)
+			at := seen.count() + people/kills/3 + random.IntN(people/kills/3) // in the middle of the work, wherever that is
+			b.until("the workers send", func() bool { return seen.count() >= at || seen.count() >= people*9/10 })
+			if seen.count() >= people*9/10 {
+				break
+			}
+			killed++
+			i := killed % 2
 			_ = workers[i].Process.Kill()
 			_ = workers[i].Wait()
 			workers[i] = worker(t, u, server.URL)
@@ -155,11 +167,13 @@ func killLoop(t *testing.T, crowd storetest.Crowd, keyed bool) {
 			twice += n - 1
 		}
 		got := b.states()
-		t.Logf("seed %d: %d kills, %d twice, %d missed, %d unknown, %d calls", seed, kills, twice, missed, got[disclosure.DeliveryUnknown], seen.calls)
+		t.Logf("seed %d: killed %d times, %d twice, %d missed, %d unknown, %d calls", seed, killed, twice, missed, got[disclosure.DeliveryUnknown], seen.calls)
 		switch {
+		case killed < kills/2:
+			t.Errorf("only %d workers were killed at work", killed)
 		case keyed && (twice != 0 || missed != 0 || got[disclosure.DeliveryAccepted] != people):
 			t.Errorf("with a key: %d twice, %d missed, deliveries %v", twice, missed, got)
-		case !keyed && (twice > kills*8 || missed > got[disclosure.DeliveryUnknown] || got[disclosure.DeliveryAccepted]+got[disclosure.DeliveryUnknown] != people):
+		case !keyed && (twice > killed*8 || missed > got[disclosure.DeliveryUnknown] || got[disclosure.DeliveryAccepted]+got[disclosure.DeliveryUnknown] != people):
 			t.Errorf("without a key: %d twice, %d missed, deliveries %v", twice, missed, got)
 		}
 	})
