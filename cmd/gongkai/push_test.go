@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store/storetest"
+	"gongkai/internal/wechatsim"
+	"gongkai/push"
+)
+
+// TestPushReachesAPhone runs the whole push path over HTTP against the simulated
+// WeChat: a follower's card arrives once although the connection broke after
+// WeChat had taken it, the token was taken away, and WeChat was busy.
+func TestPushReachesAPhone(t *testing.T) {
+	for _, fault := range []string{"", `{"kind":"cut","path":"/cgi-bin/message/template/send","count":1}`,
+		`{"kind":"expire_token","path":"/cgi-bin/message/template/send","count":1}`,
+		`{"kind":"errcode","errcode":-1,"path":"/cgi-bin/message/template/send","count":2}`,
+		`{"kind":"status","status":502,"path":"/cgi-bin/message/template/send","count":1}`} {
+		w := newWeChat(t)
+		w.control("POST", "/demo/sim/people/p1/follow", ``)
+		if fault != "" {
+			w.control("POST", "/demo/sim/faults", fault)
+		}
+		s, u := storetest.SQLite(t)
+		official := w.accounts["official"].AppID
+		person, err := s.SignIn(t.Context(), disclosure.Identity{App: official, Kind: disclosure.AppOfficial, OpenID: w.person.OfficialOpenID}, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		storetest.Exec(t, storetest.Raw(t, u), `UPDATE account SET following = 1`)
+		sub := disclosure.NewSubscription("sub-1", "test", time.Now())
+		sub.Sectors = []string{"construction"}
+		if _, err := s.SaveSubscription(t.Context(), person.N, sub); err != nil {
+			t.Fatal(err)
+		}
+		fields, err := disclosure.ParseCardFields(cardFields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		templates := []disclosure.CardTemplate{{App: official, Kind: disclosure.AppOfficial, Channel: disclosure.ChannelTemplate,
+			ID: w.template("official", wechatsim.ByFollowing).ID, Fields: fields}}
+		p := push.New(push.Config{PublicURL: "https://gongkai.test", Templates: templates}, s, w.WeChat, push.NewSigner("k"), slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now, "w1")
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		storetest.Publish(t, s, storetest.Content(t, s.Catalog(), "construction.tender_notice", "盐东镇道路改造工程招标公告"), time.Now())
+		deadline := time.NewTimer(time.Minute)
+		for {
+			st, err := s.PushStatus(t.Context(), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.Queue[disclosure.DeliveryAccepted]+st.Queue[disclosure.DeliveryDelivered] == 1 {
+				break
+			}
+			select {
+			case <-deadline.C:
+				t.Fatalf("%s: no card after a minute: %v", fault, st.Queue)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		cards, _ := w.control("GET", "/demo/sim/sent?person=p1", "")["items"].([]any)
+		if len(cards) != 1 {
+			t.Errorf("%s: the phone shows %d cards, want 1", fault, len(cards))
+		}
+	}
+}
