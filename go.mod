@@ -3,6 +3,7 @@ module gongkai
 go 1.26.0
 
 require (
+	github.com/a-h/templ v0.3.977
 	github.com/agnivade/levenshtein v1.2.2
 	github.com/andybalholm/brotli v1.2.8
 	github.com/chromedp/cdproto v0.159.0
@@ -122,3 +123,5 @@ tool (
 	github.com/evanw/esbuild/cmd/esbuild
 	github.com/swaggo/swag/cmd/swag
 )
+
+replace github.com/tiendc/go-deepcopy => ./third_party/go-deepcopy

@@ -166,9 +166,7 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("handlers: rate limit: %w", err)
 		}
 	}
-	if s.pages, err = newRenderer(&s.Config); err != nil {
-		return nil, fmt.Errorf("handlers: %w", err)
-	}
+	s.pages = newRenderer(&s.Config)
 	if s.lookups, err = newLookupQuotas(c.Now); err != nil {
 		return nil, fmt.Errorf("handlers: rate limit: %w", err)
 	}

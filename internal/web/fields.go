@@ -1,6 +1,10 @@
 package web
 
-import "gongkai/internal/disclosure"
+import (
+	"fmt"
+
+	"gongkai/internal/disclosure"
+)
 
 // TableRows is how many rows of a table one page shows.
 const TableRows = 200
@@ -22,6 +26,14 @@ type Table struct {
 	Total     int
 	Previous  int // page before this one, 0 for none
 	Following int // page after this one, 0 for none
+}
+
+// shown says which rows these are.
+func (t *Table) shown() string {
+	if t.Total > t.To || t.From > 1 {
+		return fmt.Sprintf("共 %d 行，本页第 %d–%d 行", t.Total, t.From, t.To)
+	}
+	return fmt.Sprintf("共 %d 行", t.Total)
 }
 
 // FieldRows lists what the notice states, in the order of its type. A type the

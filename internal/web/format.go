@@ -1,41 +1,70 @@
 package web
 
 import (
-	"html/template"
 	"math"
 	"net/url"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"gongkai/internal/disclosure"
 )
 
-// functions are what the templates may call.
-var functions = template.FuncMap{
-	"asset":    AssetPath,
-	"icon":     icon,
-	"ready":    func() template.JS { return readyScript },
-	"date":     date,
-	"datetime": datetime,
-	"iso":      disclosure.FormatInstant,
-	"closing":  closing,
-	"over":     func(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) },
-	"row": func(p disclosure.NoticePage, s disclosure.Summary, now time.Time) Row {
-		return rowOf(p.Catalog, s, now)
-	},
-	"rows":         rowsOf,
-	"trusted":      func(s string) template.HTML { return template.HTML(disclosure.SanitizeHTML(s)) }, //nolint:gosec // reduced to the allow-list
-	"size":         size,
-	"relation":     relation,
-	"project":      func(code string) string { return "/p/" + url.PathEscape(code) },
-	"minus":        func(a, b int) int { return a - b },
-	"plus":         func(a, b int) int { return a + b },
-	"qr":           func(code string) string { return "/api/v1/notices/" + code + "/qr.svg" },
-	"contains":     func(list []string, s string) bool { return slices.Contains(list, s) },
-	"amount":       amount,
-	"revision":     Revision,
-	"wechatScript": func() template.URL { return WeChatScript },
+var iso = disclosure.FormatInstant
+
+// trusted is markup that people wrote, reduced to the allow-list.
+func trusted(body string) templ.Component { return templ.Raw(disclosure.SanitizeHTML(body)) }
+
+func tel(number string) templ.SafeURL { return templ.URL("tel:" + number) }
+
+func projectPath(code string) string { return "/p/" + url.PathEscape(code) }
+
+// openness is the style of a deadline.
+func openness(over bool) string {
+	if over {
+		return "over"
+	}
+	return "open"
+}
+
+// openUntil is when the notice closes, "" without a deadline.
+func openUntil(n Notice) string {
+	if n.Closing() == "" {
+		return ""
+	}
+	return datetime(n.Deadline())
+}
+
+// total says how many a list has.
+func total(p disclosure.NoticePage) string {
+	if p.TotalCapped {
+		return strconv.Itoa(p.Total) + " 条以上"
+	}
+	return strconv.Itoa(p.Total) + " 条"
+}
+
+func joined(names []string) string { return strings.Join(names, "、") }
+
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "“" + name + "”"
+}
+
+func searchTitle(s Site, q string) string { return "检索" + quoted(q) + " · " + s.Name }
+
+// cause says why there is a revision.
+func cause(r disclosure.Revision) string {
+	switch r.Cause {
+	case "correct":
+		return "更正"
+	case "terminate":
+		return "终止"
+	}
+	return "发布"
 }
 
 // Row is a notice as one cell of a list.
@@ -185,10 +214,10 @@ var icons = map[string]string{
 }
 
 // icon draws the sign of a sector, or a sheet for one that has none.
-func icon(sector string) template.HTML {
+func icon(sector string) templ.Component {
 	shape, ok := icons[sector]
 	if !ok {
 		shape = icons[""]
 	}
-	return template.HTML(`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">` + shape + `</svg>`) //nolint:gosec // constants of this file
+	return templ.Raw(`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">` + shape + `</svg>`)
 }

@@ -1,9 +1,10 @@
 package web
 
 import (
-	"html/template"
 	"net/url"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"gongkai/internal/disclosure"
 )
@@ -90,9 +91,9 @@ type Subscribe struct {
 
 // Account is the official account (公众号) people follow.
 type Account struct {
-	Name string       // "" when none is configured
-	QR   template.URL // the picture of its QR code, or ""
-	URL  string       // what to open instead of scanning, or ""
+	Name string // "" when none is configured
+	QR   string // the picture of its QR code, or ""
+	URL  string // what to open instead of scanning, or ""
 }
 
 // Failure says what went wrong and what to do now.
@@ -115,17 +116,16 @@ type KioskNotice struct{ Notice }
 // KioskPreview is a notice as the kiosk will show it, as a page of its own.
 type KioskPreview struct{ Notice }
 
-func (KioskPreview) template() string { return "kiosk_preview" }
-
-func (Home) template() string        { return "home" }
-func (Sector) template() string      { return "sector" }
-func (Search) template() string      { return "search" }
-func (Notice) template() string      { return "notice" }
-func (Project) template() string     { return "project" }
-func (Subscribe) template() string   { return "subscribe" }
-func (Failure) template() string     { return "failure" }
-func (Kiosk) template() string       { return "kiosk" }
-func (KioskNotice) template() string { return "kiosk_notice" }
+func (p Home) on(s Site) templ.Component         { return homePage(s, p) }
+func (p Sector) on(s Site) templ.Component       { return sectorPage(s, p) }
+func (p Search) on(s Site) templ.Component       { return searchPage(s, p) }
+func (p Notice) on(s Site) templ.Component       { return noticePage(s, p) }
+func (p Project) on(s Site) templ.Component      { return projectPage(s, p) }
+func (p Subscribe) on(s Site) templ.Component    { return subscribePage(s, p) }
+func (p Failure) on(s Site) templ.Component      { return failurePage(s, p) }
+func (p Kiosk) on(s Site) templ.Component        { return kioskPage(s, p) }
+func (p KioskNotice) on(Site) templ.Component    { return article(p.Notice) }
+func (p KioskPreview) on(s Site) templ.Component { return kioskPreviewPage(s, p) }
 
 // Pager is where a list goes on.
 type Pager struct {
@@ -169,4 +169,30 @@ func (f SearchForm) Encode() string {
 		v.Set("open", "true")
 	}
 	return v.Encode()
+}
+
+// name is what to call the account.
+func (a Account) name() string {
+	if a.Name == "" {
+		return "公众号"
+	}
+	return a.Name
+}
+
+// example is the sector in the example of what to send.
+func (s Subscribe) example() string {
+	for _, t := range s.Sectors {
+		if t.Code == s.Sector {
+			return t.Name
+		}
+	}
+	return "住房保障"
+}
+
+// feed names the feed that stands for the subscription.
+func (s Subscribe) feed() string {
+	if s.Sector == "" {
+		return "all"
+	}
+	return s.Sector
 }

@@ -1,7 +1,6 @@
 package wechatsim
 
 import (
-	"html/template"
 	"net/http"
 	"net/url"
 	"time"
@@ -183,14 +182,6 @@ func oauthCheck(s *Sim, c *call) outcome {
 	return done
 }
 
-var authorizePage = template.Must(template.New("authorize").Parse(`<!doctype html><html lang="zh-CN"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>微信登录（模拟）</title>
-<link rel="stylesheet" href="/demo/phone/phone.css"><body class="plain"><main class="authorize">
-{{if .Problem}}<h1>无法授权</h1><p>{{.Problem}}</p>{{else}}
-<h1>{{.Account}}</h1><p>申请使用你的{{if .Info}}昵称、头像{{else}}微信身份{{end}}。请选择以谁的身份登录：</p>
-{{range .People}}<p><a class="button" href="{{.Link}}">{{.Name}}</a></p>{{end}}{{end}}
-<p class="hint">这是模拟的微信授权页，仅用于演示。</p></main></body></html>`))
-
 // serveAuthorize is the page open.weixin.qq.com/connect/oauth2/authorize. Here
 // it asks who is holding the phone; the parameter person answers ahead.
 func (s *Sim) serveAuthorize(w http.ResponseWriter, r *http.Request) {
@@ -199,9 +190,9 @@ func (s *Sim) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	a, back, problem := s.authorizable(q)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	page := map[string]any{"Problem": problem, "Info": q.Get("scope") == scopeInfo}
+	page := authorization{Problem: problem, Info: q.Get("scope") == scopeInfo}
 	if problem != "" {
-		_ = authorizePage.Execute(w, page)
+		_ = authorizePage(page).Render(r.Context(), w) // the reader may be gone
 		return
 	}
 	if p := s.byID[q.Get("person")]; p != nil {
@@ -212,14 +203,12 @@ func (s *Sim) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, back.String(), http.StatusFound) //nolint:gosec // as WeChat does, where the account allows it
 		return
 	}
-	type choice struct{ Name, Link string }
-	var people []choice
 	for _, p := range s.people[:min(len(s.people), 50)] {
 		q.Set("person", p.id)
-		people = append(people, choice{p.name, "?" + q.Encode()})
+		page.People = append(page.People, choice{p.name, "?" + q.Encode()})
 	}
-	page["Account"], page["People"] = a.Name, people
-	_ = authorizePage.Execute(w, page)
+	page.Account = a.Name
+	_ = authorizePage(page).Render(r.Context(), w) // the reader may be gone
 }
 
 // authorizable says what is wrong with a request for authorisation, if anything

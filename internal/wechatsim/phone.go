@@ -2,17 +2,16 @@ package wechatsim
 
 import (
 	"embed"
-	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 )
 
+//go:generate go tool -modfile=../../tools/go.mod templ generate -log-level=error
+
 //go:embed assets
 var assets embed.FS
-
-var phonePage = template.Must(template.ParseFS(assets, "assets/phone.html"))
 
 // phoneView is everything a person's phone shows.
 type phoneView struct {
@@ -22,6 +21,13 @@ type phoneView struct {
 	People        []nameView         `json:"people"`
 	Person        *personView        `json:"person"` // null while there is nobody
 	Conversations []conversationView `json:"conversations"`
+}
+
+func (v *phoneView) title() string {
+	if v.Person == nil {
+		return "微信"
+	}
+	return v.Person.Name + "的微信"
 }
 
 type nameView struct {
@@ -111,7 +117,7 @@ func (s *Sim) servePhone(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", pagePolicy)
 	w.Header().Set("Cache-Control", "no-store")
-	_ = phonePage.Execute(w, view)
+	_ = phonePage(view).Render(r.Context(), w) // the reader may be gone
 }
 
 // servePhoneFile serves the page's script and style.

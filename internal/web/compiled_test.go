@@ -1,0 +1,37 @@
+package web
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPagesAreCompiled compiles the pages again, as go generate does, and
+// compares.
+func TestPagesAreCompiled(t *testing.T) {
+	for _, folder := range []string{".", "../wechatsim"} {
+		sources, err := filepath.Glob(folder + "/*.templ")
+		if err != nil || len(sources) == 0 {
+			t.Fatalf("%s: no pages, %v", folder, err)
+		}
+		for _, source := range sources {
+			var out bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=../../tools/go.mod", "templ", "generate", "-stdout", "-log-level=error", "-f", filepath.Base(source))
+			cmd.Dir = folder
+			cmd.Stdout, cmd.Stderr = &out, os.Stderr
+			if err := cmd.Run(); err != nil {
+				t.Fatalf("%s: %v", source, err)
+			}
+			compiled, err := os.ReadFile(strings.TrimSuffix(source, ".templ") + "_templ.go")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(compiled, out.Bytes()) {
+				t.Errorf("%s has changed since it was compiled; run go generate ./internal/...", source)
+			}
+		}
+	}
+}
