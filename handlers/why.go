@@ -1,43 +1,14 @@
 package handlers
 
 import (
-	"html/template"
 	"net/http"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/web"
 )
-
-// whyPage tells why a card came. It needs no script and no login: the link is
-// signed for one card of one person, and shows nothing else of them.
-var whyPage = template.Must(template.New("why").Parse(`<!doctype html>
-<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">
-<title>为什么收到这条推送</title><style>
-body{font:17px/1.6 system-ui,"PingFang SC","Microsoft YaHei",sans-serif;margin:0;background:#f4f5f7;color:#1a1a1a}
-main{max-width:36rem;margin:0 auto;padding:1.25rem}h1{font-size:1.25rem}section{background:#fff;border-radius:.5rem;padding:1rem 1.25rem;margin:1rem 0}
-a{color:#0b57a4}dt{color:#555;font-size:.9rem}dd{margin:0 0 .6rem}button{font:inherit;width:100%;min-height:3rem;border-radius:.5rem;border:1px solid #0b57a4;background:#fff;color:#0b57a4;margin:.3rem 0}
-button.main{background:#0b57a4;color:#fff}.done{background:#e6f4ea;border-radius:.5rem;padding:.75rem 1.25rem}</style></head>
-<body><main>{{if .Demo}}<p><strong>演示：公告均为虚构</strong></p>{{end}}<h1>为什么收到这条推送</h1>
-{{with .Done}}<p class="done" role="status">{{.}}</p>{{end}}
-<section>{{if .Title}}<p><a href="{{.Link}}">{{.Title}}</a></p>{{else if .Withdrawn}}<p>这条公告已撤回。</p>{{end}}
-<dl><dt>原因</dt><dd>{{.Reason}}</dd><dt>推送时间</dt><dd>{{.At}}</dd>{{with .Source}}<dt>信息来源</dt><dd>{{.}}</dd>{{end}}</dl></section>
-<form method="post">{{if .Subscription}}{{if .SubscriptionPaused}}<button name="action" value="resume">恢复这个订阅</button>{{else}}<button class="main" name="action" value="pause">暂停这个订阅</button>{{end}}{{end}}
-{{if .Paused}}<button name="action" value="resume_all">恢复全部推送</button>{{else}}<button name="action" value="pause_all">暂停全部推送</button>{{end}}</form>
-<p><a href="/subscribe">管理订阅</a></p></main></body></html>`))
-
-// why is what the page shows.
-type why struct {
-	Demo               bool
-	Done               string
-	Title, Link        string
-	Source, Reason, At string
-	Withdrawn          bool
-	Subscription       string
-	SubscriptionPaused bool
-	Paused             bool
-}
 
 // card finds the delivery that a signed link is for.
 func (s *Server) card(c *fiber.Ctx) (disclosure.InboxItem, disclosure.Person, disclosure.Reading, error) {
@@ -51,7 +22,8 @@ func (s *Server) card(c *fiber.Ctx) (disclosure.InboxItem, disclosure.Person, di
 	return s.Subscribers.InboxItem(c.UserContext(), n)
 }
 
-// getWhy shows why a card came.
+// getWhy shows why a card came. It needs no login: the link is signed for one
+// card of one person.
 //
 //	@Summary	为什么收到这条推送（网页）
 //	@Tags		个人
@@ -68,7 +40,7 @@ func (s *Server) getWhy(c *fiber.Ctx) error {
 }
 
 func (s *Server) showWhy(c *fiber.Ctx, item disclosure.InboxItem, person disclosure.Person, at disclosure.Reading, done string) error {
-	page := why{Demo: s.Demo, Done: done, At: item.At.Format("2006年1月2日 15:04"), Withdrawn: item.Withdrawn, Paused: person.Paused,
+	page := web.Why{Done: done, At: item.At, Withdrawn: item.Withdrawn, Paused: person.Paused,
 		Reason: "您订阅时的条件已经修改或删除；这是按当时的条件推送的。"}
 	if item.Kind == disclosure.EventDigest {
 		page.Reason = "您选择了每日汇总，或当天的推送较多，合并成了一条。"
@@ -84,19 +56,19 @@ func (s *Server) showWhy(c *fiber.Ctx, item disclosure.InboxItem, person disclos
 	}
 	for _, sub := range subs {
 		if sub.ID == item.Subscription {
-			page.Subscription, page.SubscriptionPaused = sub.ID, sub.Paused
+			page.Subscription, page.SubscriptionPaused = true, sub.Paused
 			page.Reason = "您在" + sub.CreatedAt.Format("2006年1月2日") + "订阅了“" + sub.Title(at.Catalog) + "”。"
 		}
 	}
-	var b strings.Builder
-	if err := whyPage.Execute(&b, page); err != nil {
+	body, err := s.pages.Render(page)
+	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	c.Set(fiber.HeaderContentSecurityPolicy, web.Policy)
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.SendString(b.String())
+	return c.Send(body)
 }
 
 // actWhy pauses or resumes with one tap.

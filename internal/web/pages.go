@@ -96,6 +96,19 @@ type Account struct {
 	URL  string // what to open instead of scanning, or ""
 }
 
+// Why tells a person why a card came to them. It shows nothing else of them: the
+// link is signed for one card.
+type Why struct {
+	Done               string // what was just done, "" for nothing
+	Title, Link        string // of the notice, "" when there is none to show
+	Withdrawn          bool
+	Reason, Source     string
+	At                 time.Time // when the card was sent
+	Subscription       bool      // a subscription is behind it
+	SubscriptionPaused bool
+	Paused             bool // everything is
+}
+
 // Failure says what went wrong and what to do now.
 type Failure struct {
 	Status    int
@@ -122,6 +135,7 @@ func (p Search) on(s Site) templ.Component       { return searchPage(s, p) }
 func (p Notice) on(s Site) templ.Component       { return noticePage(s, p) }
 func (p Project) on(s Site) templ.Component      { return projectPage(s, p) }
 func (p Subscribe) on(s Site) templ.Component    { return subscribePage(s, p) }
+func (p Why) on(s Site) templ.Component          { return whyPage(s, p) }
 func (p Failure) on(s Site) templ.Component      { return failurePage(s, p) }
 func (p Kiosk) on(s Site) templ.Component        { return kioskPage(s, p) }
 func (p KioskNotice) on(Site) templ.Component    { return article(p.Notice) }
