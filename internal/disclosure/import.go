@@ -143,6 +143,9 @@ const ImportTTL = 24 * time.Hour
 // nothing else can be published while it runs.
 const MaxImportNotices = 2_000
 
+// MaxTableRows bounds the rows of one table of one notice.
+const MaxTableRows = maxTableRows
+
 // Undo decides on taking back a notice that an import made: it is removed while
 // nobody has worked on it since. made is the revision the import wrote. Errors:
 // CodeRole, CodeScope, CodeState, CodeStale.

@@ -21,7 +21,9 @@ type csvFile struct {
 	comma rune
 }
 
-func (csvFile) name() string { return "" }
+func (*csvFile) name() string { return "" }
+
+func (f *csvFile) suspect() bool { return bytes.Count(f.text, []byte("\n")) > MaxRows+headerRows }
 
 func openCSV(data []byte) (*csvFile, error) {
 	text, err := decodeText(data)
@@ -103,7 +105,11 @@ func csvLine(row int, record []string) (*line, error) {
 		return nil, tooLarge(fmt.Sprintf("第 %d 行有 %d 列以上", row, maxColumns))
 	}
 	l := &line{n: row}
+	size := 0
 	for i, text := range record {
+		if size += len(text); size > maxRowBytes {
+			return nil, tooLarge(fmt.Sprintf("第 %d 行的文字过多", row))
+		}
 		if len(text) > maxCellBytes {
 			return nil, tooLarge(fmt.Sprintf("单元格 %s%d 的文字过多", colName(i), row))
 		}

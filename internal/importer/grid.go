@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
@@ -41,6 +42,21 @@ type grid interface {
 	rows(yield func(*line) error) error
 	// name is the sheet's, "" in CSV.
 	name() string
+	// suspect reports whether there may be more rows than rows allows.
+	suspect() bool
+}
+
+// checkSize reads a grid that may be too long to its end, or as far as is
+// allowed, before anything is made of its rows.
+func checkSize(g grid) error {
+	if !g.suspect() {
+		return nil
+	}
+	err := g.rows(func(*line) error { return nil })
+	if errors.Is(err, errAgain) {
+		return nil
+	}
+	return err
 }
 
 // area is a range of cells, its ends included; columns from 0, rows from 1.

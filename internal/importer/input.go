@@ -47,6 +47,7 @@ type entry struct {
 	bad      bool
 	unread   map[string]bool // paths that have an issue already
 	cells    *line
+	size     int // bytes of text, about
 	warned   bool
 
 	// What became of it:
@@ -227,6 +228,7 @@ func labels(cols []column) []string {
 
 // readTables reads the sheets of the tables into JSON, by 序号.
 func (in *input) readTables() error {
+	size := 0
 	for _, f := range tables(in.typ) {
 		l := in.tables[f.Key]
 		if l == nil {
@@ -239,6 +241,9 @@ func (in *input) readTables() error {
 				return nil
 			}
 			no, sub, ok := in.subrow(l, f, row)
+			if size += len(sub.json) + 100; size > maxTableBytes {
+				return tooLarge("子表“" + l.grid.name() + "”的内容过多")
+			}
 			if ok {
 				in.rows[f.Key][no] = append(in.rows[f.Key][no], sub)
 			}
@@ -369,6 +374,10 @@ func (in *input) each(yield func(*entry) error) error {
 		numbers[no]++
 		warnings := in.report.counts[disclosure.SeverityWarning]
 		in.fill(e, row)
+		for _, raw := range e.draft.Fields {
+			e.size += len(raw)
+		}
+		e.size += len(e.draft.BodyHTML)
 		e.warned = in.report.counts[disclosure.SeverityWarning] > warnings
 		return yield(e)
 	})
@@ -522,6 +531,13 @@ func (in *input) joinTables(e *entry) {
 	for key := range in.rows {
 		rows := in.rowsOf(key, e)
 		if len(rows) == 0 {
+			continue
+		}
+		if len(rows) > disclosure.MaxTableRows {
+			path := fieldPrefix + key
+			in.report.at(place{in.tables[key].grid.name(), rows[disclosure.MaxTableRows].row, -1}, path, "", *fault("table.too_long",
+				fmt.Sprintf("一份公告有 %d 行，最多 %d 行", len(rows), disclosure.MaxTableRows), "请分成几份公告，或改用附件"))
+			e.bad, e.unread[path] = true, true
 			continue
 		}
 		size := 2

@@ -49,7 +49,7 @@ func eachLine(data []byte, r *report, yield func(*entry) error) error {
 }
 
 func readLine(n int, text []byte, r *report) (*entry, error) {
-	e := &entry{row: n, unread: map[string]bool{}, cells: &line{n: n}}
+	e := &entry{row: n, unread: map[string]bool{}, cells: &line{n: n}, size: len(text)}
 	var l jsonLine
 	err := disclosure.DecodeStrict(text, &l)
 	if e.draft = l.Draft; l.SourceID != nil {

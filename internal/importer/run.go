@@ -50,6 +50,9 @@ func (r *run) grids(ctx context.Context, catalog *disclosure.Catalog, grids []gr
 	in.date1904 = date1904
 	r.sheet = in.main.grid.name()
 	in.remarkColumns(in.main, columnsOf(in.typ))
+	if err := checkSize(in.main.grid); err != nil {
+		return err
+	}
 	if err := in.readTables(); err != nil {
 		return err
 	}
@@ -62,7 +65,10 @@ type batch struct {
 	tried   chan struct{}
 }
 
-const batchSize = 32
+const (
+	batchSize  = 32
+	batchBytes = 256 << 10
+)
 
 // all runs the pipeline to its end.
 func (r *run) all(ctx context.Context, in *input, each func(yield func(*entry) error) error) error {
@@ -119,9 +125,12 @@ func feed(ctx context.Context, each func(yield func(*entry) error) error, work, 
 		b = &batch{tried: make(chan struct{})}
 		return nil
 	}
+	size := 0
 	err := each(func(e *entry) error {
 		e.cells = &line{n: e.cells.n, cells: slices.Clone(e.cells.cells)} // the reader uses its own again
-		if b.entries = append(b.entries, e); len(b.entries) == batchSize {
+		size += e.size
+		if b.entries = append(b.entries, e); len(b.entries) == batchSize || size > batchBytes {
+			size = 0
 			return send()
 		}
 		return nil

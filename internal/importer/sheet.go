@@ -23,6 +23,7 @@ type sheet struct {
 	part   string
 	merges []area
 	merged bool // merges is complete
+	last   int  // row that the sheet names as its last, 0 when it names none
 }
 
 // errAgain asks to read a sheet from the start again: it has merged cells, which
@@ -30,6 +31,8 @@ type sheet struct {
 var errAgain = errors.New("importer: read the sheet again")
 
 func (s *sheet) name() string { return s.title }
+
+func (s *sheet) suspect() bool { return s.last > MaxRows+headerRows }
 
 // rows implements grid. The first time, a sheet with merged cells ends in
 // errAgain.
@@ -57,6 +60,7 @@ type sheetReader struct {
 	*sheet
 	yield   func(*line) error
 	row     line
+	bytes   int // of text in the row
 	count   int // of lines with data
 	cell    cell
 	kind    string // of the cell: n, s, str, inlineStr, b, e or d
@@ -96,7 +100,7 @@ func (r *sheetReader) open(s *scanner) error {
 				return errXML
 			}
 		}
-		r.row = line{n: n, cells: r.row.cells[:0]}
+		r.row, r.bytes = line{n: n, cells: r.row.cells[:0]}, 0
 		r.cell.col = -1
 	case "c":
 		return r.openCell(s)
@@ -108,6 +112,10 @@ func (r *sheetReader) open(s *scanner) error {
 		r.ruby = true
 	case "f":
 		r.cell.formula = r.inCell
+	case "dimension":
+		if a, ok := parseArea(s.attr("ref")); ok {
+			r.last = a.toRow
+		}
 	case "mergeCell":
 		a, ok := parseArea(s.attr("ref"))
 		if !ok {
@@ -159,6 +167,9 @@ func (r *sheetReader) close(s *scanner) error {
 		}
 		if err := r.finish(); err != nil {
 			return err
+		}
+		if r.bytes += len(r.cell.text); r.bytes > maxRowBytes {
+			return tooLarge(fmt.Sprintf("第 %d 行的文字过多", r.row.n))
 		}
 		if !r.cell.blank() || r.cell.formula {
 			r.row.cells = append(r.row.cells, r.cell)

@@ -21,10 +21,13 @@ const (
 	// MaxRows bounds the rows with data of one sheet or CSV file.
 	MaxRows = 50_000
 
-	maxInflated   = 256 << 20 // bytes of all parts that are read
+	maxInflated   = 256 << 20 // bytes of one part
+	maxReadings   = 400 << 20 // bytes of all that is inflated, however often
 	maxStyles     = 8 << 20   // bytes of small parts
-	maxStrings    = 64 << 20  // bytes of text of the shared strings
-	maxStringRefs = 3_000_000
+	maxStrings    = 32 << 20  // bytes of text of the shared strings
+	maxStringRefs = 2_000_000
+	maxRowBytes   = 1 << 20  // of text in one row
+	maxTableBytes = 20 << 20 // of the rows of all tables together
 	maxDirectory  = 1 << 20 // bytes of the archive's table of contents
 	maxSheets     = 64
 	maxColumns    = 256
@@ -58,7 +61,7 @@ func openWorkbook(data []byte) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workbook{parts: map[string]*zip.File{}, budget: maxInflated}
+	w := &workbook{parts: map[string]*zip.File{}, budget: maxReadings}
 	for _, f := range archive.File {
 		if err := safeName(f.Name); err != nil {
 			return nil, err
@@ -130,7 +133,7 @@ func (w *workbook) part(name string, limit int64) (io.ReadCloser, error) {
 	}
 	size := int64(min(f.UncompressedSize64, 1<<40))
 	if size > min(limit, w.budget) {
-		return nil, tooLarge(fmt.Sprintf("文件解压后超过 %d MB", min(limit, maxInflated)>>20))
+		return nil, tooLarge("文件解压后过大")
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -149,7 +152,7 @@ type budgeted struct {
 func (b *budgeted) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.w.budget -= int64(n); b.w.budget < 0 {
-		return 0, tooLarge(fmt.Sprintf("文件解压后超过 %d MB", maxInflated>>20))
+		return 0, tooLarge("文件解压后过大")
 	}
 	return n, err
 }
@@ -306,21 +309,56 @@ func formatOf(code string) numberFormat {
 	return f
 }
 
-// stringTable holds the shared strings of a workbook in one piece.
+// stringTable holds the shared strings of a workbook in blocks, which never move:
+// a growing slice would need twice the room.
 type stringTable struct {
-	text []byte
-	ends []uint32
+	blocks [][]byte
+	ends   []uint32 // of the strings, counted through all blocks
+}
+
+const stringBlock = 1 << 18
+
+func (t *stringTable) size() int {
+	if len(t.blocks) == 0 {
+		return 0
+	}
+	return (len(t.blocks)-1)*stringBlock + len(t.blocks[len(t.blocks)-1])
+}
+
+func (t *stringTable) add(text []byte) {
+	for len(text) > 0 {
+		last := len(t.blocks) - 1
+		if last < 0 || len(t.blocks[last]) == stringBlock {
+			t.blocks, last = append(t.blocks, make([]byte, 0, stringBlock)), last+1
+		}
+		n := min(len(text), stringBlock-len(t.blocks[last]))
+		t.blocks[last] = append(t.blocks[last], text[:n]...)
+		text = text[n:]
+	}
+	t.ends = append(t.ends, uint32(t.size()))
 }
 
 func (t *stringTable) at(i int) (string, bool) {
 	if t == nil || i < 0 || i >= len(t.ends) {
 		return "", false
 	}
-	from := uint32(0)
+	from, to := 0, int(t.ends[i])
 	if i > 0 {
-		from = t.ends[i-1]
+		from = int(t.ends[i-1])
 	}
-	return string(t.text[from:t.ends[i]]), true
+	if from == to {
+		return "", true
+	}
+	if from/stringBlock == (to-1)/stringBlock {
+		return string(t.blocks[from/stringBlock][from%stringBlock : (to-1)%stringBlock+1]), true
+	}
+	text := make([]byte, 0, to-from)
+	for from < to {
+		end := min(to, (from/stringBlock+1)*stringBlock)
+		text = append(text, t.blocks[from/stringBlock][from%stringBlock:(end-1)%stringBlock+1]...)
+		from = end
+	}
+	return string(text), true
 }
 
 func (w *workbook) readStrings() error {
@@ -330,13 +368,12 @@ func (w *workbook) readStrings() error {
 	}
 	t := &stringTable{}
 	inText, phonetic := false, false
-	from := 0
+	var text []byte
 	err := w.each(name, maxInflated, func(s *scanner, tok token) error {
 		switch {
 		case tok == tokenText:
 			if inText && !phonetic {
-				t.text = append(t.text, s.text...)
-				if len(t.text) > maxStrings || len(t.text)-from > maxCellBytes {
+				if text = append(text, s.text...); len(text) > maxCellBytes {
 					return tooLarge("单元格的文字过多")
 				}
 			}
@@ -345,10 +382,9 @@ func (w *workbook) readStrings() error {
 		case string(s.name) == "rPh":
 			phonetic = tok == tokenStart
 		case string(s.name) == "si" && tok == tokenEnd:
-			t.text = unescape(t.text, from)
-			from = len(t.text)
-			t.ends = append(t.ends, uint32(from))
-			if len(t.ends) > maxStringRefs {
+			t.add(unescape(text, 0))
+			text = text[:0]
+			if t.size() > maxStrings || len(t.ends) > maxStringRefs {
 				return tooLarge("单元格的文字过多")
 			}
 		}
