@@ -137,7 +137,7 @@ func (s *Service) DryRun(ctx context.Context, a disclosure.Actor, name, want str
 
 func (c *checked) record(a disclosure.Actor, name string, data []byte) disclosure.Import {
 	i := disclosure.Import{State: disclosure.ImportChecked, Format: c.format, Name: name, Type: c.typ, SHA256: disclosure.Digest(string(data)),
-		Size: int64(len(data)), By: a, Rows: c.rows, IssueCounts: c.counts, Issues: c.sorted()}
+		Size: int64(len(data)), By: a, Rows: c.rows, IssueCounts: c.counts, Issues: c.sorted(c.sheet)}
 	if c.counts[disclosure.SeverityError] > 0 {
 		i.State = disclosure.ImportFaulty
 	}
@@ -242,7 +242,7 @@ func (c *checked) committable(ack disclosure.Acknowledgement) error {
 	}
 	var faults []disclosure.FieldError
 	var warnings []disclosure.Finding
-	for _, i := range c.sorted() {
+	for _, i := range c.sorted(c.sheet) {
 		f := disclosure.FieldError{Field: i.Cell(), Code: i.Code, Message: i.Message, Rule: i.Rule}
 		switch {
 		case i.Severity == disclosure.SeverityWarning:

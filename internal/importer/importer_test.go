@@ -2,12 +2,9 @@ package importer_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -223,7 +220,3 @@ func put(cells map[string]any, key string, v any) {
 		cells[key] = v
 	}
 }
-
-var _ = context.Background
-var _ = os.Stdout
-var _ = filepath.Join

@@ -25,9 +25,13 @@ func (r *report) add(i disclosure.ImportIssue) {
 	}
 }
 
-// sorted returns the issues as a person goes through the file.
-func (r *report) sorted() []disclosure.ImportIssue {
+// sorted returns the issues as a person goes through the file, the sheet of the
+// notices first.
+func (r *report) sorted(main string) []disclosure.ImportIssue {
 	slices.SortStableFunc(r.issues, func(a, b disclosure.ImportIssue) int {
+		if a.Sheet != b.Sheet && (a.Sheet == main || b.Sheet == main) {
+			return map[bool]int{true: -1, false: 1}[a.Sheet == main]
+		}
 		return cmp.Or(cmp.Compare(a.Sheet, b.Sheet), cmp.Compare(a.Row, b.Row), cmp.Compare(len(a.Col), len(b.Col)), cmp.Compare(a.Col, b.Col))
 	})
 	return r.issues
