@@ -654,6 +654,9 @@ func (in *input) faults(e *entry, err error) error {
 }
 
 func (in *input) finding(e *entry, f disclosure.Finding) {
+	if f.Field == keyBody && e.draft.Body == "" {
+		f.FieldError = disclosure.FieldError{Field: keyBody, Code: "field.required", Message: "请填写公开主体"}
+	}
 	if e.unread[f.Field] || in.missing(f) {
 		return
 	}

@@ -183,7 +183,7 @@ func (r *run) collect(in *input, e *entry) {
 			r.seen[e.key] = e.row
 		}
 		if first, twice := r.titles[e.title]; twice && !e.bad {
-			r.at(at, "title", e.title, *caution("title.duplicate", fmt.Sprintf("标题与第 %d 行相同", first), "请核对是否重复"))
+			r.at(in.placeOf(e, "title"), "title", e.title, *caution("title.duplicate", fmt.Sprintf("标题与第 %d 行相同", first), "请核对是否重复"))
 			e.warned = true
 		}
 		r.titles[e.title] = e.row
