@@ -366,12 +366,12 @@ func labelStart(s string) bool {
 func isHan(r rune) bool { return r >= 0x4e00 && r <= 0x9fff }
 
 var (
-	amountForm = regexp.MustCompile(`(¥|￥|人民币)?\s*([0-9][0-9,，]*(?:\.[0-9]+)?)\s*(亿元|万元|元|亿|万)?`)
+	amountForm = regexp.MustCompile(`(¥|￥|人民币)?\s*([0-9][0-9,，]*(?:\.[0-9]+)?)\s*[（(]?\s*(亿元|万元|元|亿|万)?`)
 	momentForm = regexp.MustCompile(`\d{4}\s*[年\-/.]\s*\d{1,2}\s*[月\-/.]\s*\d{1,2}\s*日?\s*(?:[（(]?(?:星期|周)[一二三四五六日天][)）]?)?\s*(?:上午|下午)?\s*\d{1,2}\s*(?:[:：]\s*\d{1,2}(?:[:：]\s*\d{1,2})?|[时点]\s*(?:\d{1,2}\s*分|整|半)?)`)
 	dayForm    = regexp.MustCompile(`\d{4}\s*[年\-/.]\s*\d{1,2}\s*[月\-/.]\s*\d{1,2}\s*日?`)
 	shortDay   = regexp.MustCompile(`(?:至|到|~|—|-)\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日`)
 	phoneForm  = regexp.MustCompile(`(?:\d{3,4}-)?\d{7,8}(?:-\d{1,6})?|1[3-9]\d{9}|400-?\d{3}-?\d{4}`)
-	codeForm   = regexp.MustCompile(`^[A-Za-z0-9\p{Han}〔〕\[\]（）()【】\-_/.第号]+`)
+	codeForm   = regexp.MustCompile(`^[A-Za-z0-9\p{Han}〔〕\[\]【】\-_/.第号]+(?:[（(][A-Za-z0-9\p{Han}]{1,12}[)）][A-Za-z0-9\-]*)?`)
 	wholeForm  = regexp.MustCompile(`^\D{0,6}?(\d{1,9})`)
 	rateForm   = regexp.MustCompile(`(\d+(?:\.\d+)?)\s*%`)
 	urlForm    = regexp.MustCompile(`https?://[A-Za-z0-9./?&=_%:#~\-]+`)
