@@ -176,6 +176,9 @@ func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), 
 // zero-width blanks, except the joiner that some pictographs need.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r < 0x80 || r >= 0x4e00 && r <= 0x9fff { // most
+			return r
+		}
 		if unicode.Is(unicode.Cf, r) && r != '\u200d' {
 			return -1
 		}

@@ -101,7 +101,7 @@ func (in *input) indexBodies() {
 		for _, name := range append([]string{b.ID, b.Name}, b.Aliases...) {
 			key := bodyKey(name)
 			if _, taken := in.bodies[key]; !taken || name == b.Name {
-				in.bodies[key] = b.ID
+				in.bodies[key], in.bodies[name] = b.ID, b.ID
 			}
 		}
 	}
@@ -264,7 +264,8 @@ func (in *input) subrow(l *layout, f disclosure.Field, row *line) (no string, su
 	sub.row = row.n
 	sub.json = append(sub.json, '{')
 	values := map[string]json.RawMessage{}
-	for _, h := range l.headings {
+	for i := range l.headings {
+		h := &l.headings[i]
 		if h.key == keyNumber {
 			continue
 		}
@@ -335,7 +336,7 @@ func onlyNumber(l *layout, row *line) bool {
 }
 
 // read turns the cell of a heading into JSON and tells what there is to tell.
-func (in *input) read(l *layout, h heading, row *line, path string) (raw json.RawMessage, bad bool) {
+func (in *input) read(l *layout, h *heading, row *line, path string) (raw json.RawMessage, bad bool) {
 	c := row.at(h.col)
 	at := place{l.grid.name(), row.n, h.col}
 	switch {
@@ -392,7 +393,8 @@ func (in *input) fill(e *entry, row *line) {
 	d := &e.draft
 	d.Type, d.Fields = in.typ.Code, make(map[string]json.RawMessage, len(in.main.headings))
 	d.Source, d.Body = &disclosure.DraftSource{}, in.body
-	for _, h := range in.main.headings {
+	for i := range in.main.headings {
+		h := &in.main.headings[i]
 		if h.key == keyNumber {
 			continue
 		}
@@ -409,7 +411,7 @@ func (in *input) fill(e *entry, row *line) {
 			d.Fields[key] = raw
 			continue
 		}
-		in.member(e, h, raw)
+		in.member(e, *h, raw)
 	}
 	in.joinPeriods(e)
 	in.joinTables(e)
@@ -469,7 +471,11 @@ func (in *input) member(e *entry, h heading, raw json.RawMessage) {
 }
 
 func (in *input) setBody(e *entry, h heading, text string) {
-	if id, ok := in.bodies[bodyKey(text)]; ok {
+	id, ok := in.bodies[text]
+	if !ok {
+		id, ok = in.bodies[bodyKey(text)]
+	}
+	if ok {
 		e.draft.Body = id
 		return
 	}

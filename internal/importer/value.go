@@ -176,6 +176,9 @@ func boolean(f disclosure.Field, text string) (json.RawMessage, *remark) {
 }
 
 func enum(f disclosure.Field, text string) (json.RawMessage, *remark) {
+	if slices.Contains(f.Options, text) {
+		return quote(text), nil
+	}
 	plainText := disclosure.Normalize(text)
 	for _, o := range f.Options {
 		if disclosure.Normalize(o) == plainText {
