@@ -130,7 +130,7 @@ func TestGolden(t *testing.T) {
 			var b bytes.Buffer
 			b.WriteString(string(i.State) + "\n" + issues(i))
 			if i.State == disclosure.ImportChecked {
-				ack := disclosure.Acknowledgement{Acknowledge: []string{"cell.formula", "cell.merged"}, Reason: "已核对"}
+				ack := disclosure.Acknowledgement{Acknowledge: []string{"cell.formula", "cell.merged", "privacy.mobile"}, Reason: "已核对"}
 				done, err := d.Commit(t.Context(), disclosure.Request{Actor: editor}, i.ID, ack, true)
 				if err != nil {
 					t.Fatal(err)

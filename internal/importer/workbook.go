@@ -28,7 +28,7 @@ const (
 	maxStringRefs = 2_000_000
 	maxRowBytes   = 1 << 20  // of text in one row
 	maxTableBytes = 20 << 20 // of the rows of all tables together
-	maxDirectory  = 1 << 20 // bytes of the archive's table of contents
+	maxDirectory  = 1 << 20  // bytes of the archive's table of contents
 	maxSheets     = 64
 	maxColumns    = 256
 	maxCellBytes  = 128 << 10 // Excel's own limit is 32,767 characters

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"gongkai/internal/disclosure"
-	"gongkai/internal/workday"
 )
 
 // Trial returns the catalogue and a function that reads a draft as Create would
@@ -22,16 +21,17 @@ func (s *Service) Trial(ctx context.Context, a disclosure.Actor) (*disclosure.Ca
 		return nil, nil, err
 	}
 	now := s.Now()
-	today := workday.DateOf(now)
 	return head.Catalog, func(ctx context.Context, d disclosure.Draft) (disclosure.Content, []disclosure.Finding, error) {
 		content, base, err := s.contentAt(ctx, head.Catalog, a, d)
-		if err == nil {
-			_, err = disclosure.Create("", content, base, a, now)
-		}
 		if err != nil {
 			return content, nil, err
 		}
-		return content, head.Catalog.Review(content, today), nil
+		t, err := disclosure.Create("", content, base, a, now)
+		if err != nil {
+			return content, nil, err
+		}
+		findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, true)
+		return content, findings, err
 	}, nil
 }
 
@@ -117,7 +117,11 @@ func (s *Service) importEntry(ctx context.Context, a disclosure.Actor, e disclos
 	if err != nil || !submit {
 		return []disclosure.Transition{t}, err
 	}
-	submitted, err := t.Notice.Submit(head.Catalog.Review(t.Notice.Content, s.today()), ack, a, s.Now())
+	findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, true)
+	if err != nil {
+		return nil, err
+	}
+	submitted, err := t.Notice.Submit(findings, ack, a, s.Now())
 	return []disclosure.Transition{t, submitted}, err
 }
 
