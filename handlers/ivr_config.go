@@ -32,9 +32,8 @@ type HotlineConfig struct {
 	TurnRate    int   // turns a minute from one caller; 0: 600
 	Voice       Voice // reads prompts aloud; nil: the engine on the line does
 	AudioDir    string
-	SpeakEngine string    // of FreeSWITCH's <speak>; "" is tts_commandline
-	SpeakVoice  string    // "" is cmn
-	Residents   Residents // private look-up of a housing result; nil: without
+	SpeakEngine string // of FreeSWITCH's <speak>; "" is tts_commandline
+	SpeakVoice  string // "" is cmn
 }
 
 // Department is who answers for a sector (责任部门).

@@ -3,18 +3,12 @@ package handlers
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"strings"
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/speech"
 )
-
-// Residents looks up one's own row of a housing result by its acceptance number
-// and the last four characters of the ID number, which the published list does
-// not show. row counts from 0; false for any miss.
-type Residents interface {
-	OwnRow(ctx context.Context, notice disclosure.NoticeRef, acceptanceNo, idTail string) (row int, found bool, err error)
-}
 
 const tailLength = 4
 
@@ -219,18 +213,24 @@ func (c *call) ownRow(ctx context.Context, typed, tail string) (int, bool, error
 		if len(known) == 0 {
 			fits = 0
 		}
-		if c.Residents != nil {
-			fits = 1
-		}
 		if number := typeable(row.No); typedWhole(number, typed) && fits == 1 {
 			found, n = i, n+1
 		}
 	}
-	if c.Residents == nil || n != 1 {
-		return found, n == 1, nil
+	if n != 1 {
+		return 0, false, nil
 	}
 	ref, _ := c.notice()
-	return c.Residents.OwnRow(ctx, ref, rows[found].No, tail)
+	q, err := disclosure.ParseLookup(ref.Code, rows[found].No, tail)
+	if err != nil {
+		return 0, false, nil // what cannot be looked up is a miss like any
+	}
+	// The list shows two characters of the number; the other two are proved here.
+	_, err = c.server.Publisher.Lookup(ctx, q)
+	if known := new(disclosure.Error); errors.As(err, &known) && known.Code != disclosure.CodeUnavailable {
+		return 0, false, nil
+	}
+	return found, err == nil, err
 }
 
 func showResult(ctx context.Context, c *call, s *screen) error {
