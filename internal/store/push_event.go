@@ -276,7 +276,7 @@ func noEvent(n int64) error {
 // QueueDepth counts what is queued, up to most.
 func (s *Store) QueueDepth(ctx context.Context, most int) (int, error) {
 	var low, high int64
-	err := s.r.QueryRowContext(ctx, `SELECT COALESCE(MIN(n), 0), COALESCE(MAX(n), 0) FROM delivery`).Scan(&low, &high)
+	err := s.r.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(n) FROM delivery), 0), COALESCE((SELECT MAX(n) FROM delivery), 0)`).Scan(&low, &high)
 	if err != nil || high-low < int64(most) { // a full count only where it may matter
 		return int(min(high-low, int64(most-1))), fault(err)
 	}
