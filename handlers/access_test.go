@@ -87,7 +87,7 @@ var initials = map[byte]string{'e': "editor", 'r': "reviewer", 'a': "admin", 'o'
 // by which it documents it.
 func secured(t *testing.T, route handlers.Route) (name string, token bool) {
 	t.Helper()
-	for _, kind := range []string{"sectors", "bodies", "catalog", "notice-types"} {
+	for _, kind := range []string{"sectors", "bodies", "catalog", "notice-types", "rules", "calendar"} {
 		route.Path = strings.Replace(route.Path, "/staff/"+kind, "/staff/{kind}", 1)
 	}
 	item := mustContract(t).Paths.Find(route.Path)

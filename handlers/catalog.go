@@ -177,30 +177,31 @@ type Contact struct {
 
 // CatalogItem is one duty of the disclosure catalogue.
 type CatalogItem struct {
-	ID              string   `json:"id" example:"A1-04"`
-	Annex           int      `json:"annex"`
-	Seq             int      `json:"seq"`
-	Sector          string   `json:"sector"`
-	Category        string   `json:"category"`
-	Subcategory     *string  `json:"subcategory" extensions:"x-nullable"`
-	Content         string   `json:"content"`
-	Note            *string  `json:"note" extensions:"x-nullable"`
-	Attribute       string   `json:"attribute"`
-	Bodies          []Named  `json:"bodies"`
-	BodiesText      *string  `json:"bodies_text" extensions:"x-nullable"`
-	OpenEnded       bool     `json:"open_ended"`
-	Stage           string   `json:"stage"`
-	StageName       string   `json:"stage_name"`
-	TimeLimit       *string  `json:"time_limit" extensions:"x-nullable"`
-	Basis           *string  `json:"basis" extensions:"x-nullable"`
-	Channel         *string  `json:"channel" extensions:"x-nullable"`
-	Duty            *string  `json:"duty" extensions:"x-nullable"`
-	Supervision     Contact  `json:"supervision"`
-	NoticeTypes     []string `json:"notice_types"`
-	PublishedCount  int      `json:"published_count"`
-	LastPublishedAt *string  `json:"last_published_at" extensions:"x-nullable"`
-	ValidFrom       *string  `json:"valid_from" extensions:"x-nullable"`
-	ValidTo         *string  `json:"valid_to" extensions:"x-nullable"`
+	ID              string       `json:"id" example:"A1-04"`
+	Annex           int          `json:"annex"`
+	Seq             int          `json:"seq"`
+	Sector          string       `json:"sector"`
+	Category        string       `json:"category"`
+	Subcategory     *string      `json:"subcategory" extensions:"x-nullable"`
+	Content         string       `json:"content"`
+	Note            *string      `json:"note" extensions:"x-nullable"`
+	Attribute       string       `json:"attribute"`
+	Bodies          []Named      `json:"bodies"`
+	BodiesText      *string      `json:"bodies_text" extensions:"x-nullable"`
+	OpenEnded       bool         `json:"open_ended"`
+	Stage           string       `json:"stage"`
+	StageName       string       `json:"stage_name"`
+	TimeLimit       *string      `json:"time_limit" extensions:"x-nullable"`
+	Basis           *string      `json:"basis" extensions:"x-nullable"`
+	Channel         *string      `json:"channel" extensions:"x-nullable"`
+	Duty            *string      `json:"duty" extensions:"x-nullable"`
+	Supervision     Contact      `json:"supervision"`
+	NoticeTypes     []string     `json:"notice_types"`
+	PublishedCount  int          `json:"published_count"`
+	LastPublishedAt *string      `json:"last_published_at" extensions:"x-nullable"`
+	Coverage        ItemCoverage `json:"coverage"`
+	ValidFrom       *string      `json:"valid_from" extensions:"x-nullable"`
+	ValidTo         *string      `json:"valid_to" extensions:"x-nullable"`
 }
 
 // CatalogList is a page of the catalogue.
@@ -209,10 +210,11 @@ type CatalogList struct {
 	Next        *string       `json:"next" extensions:"x-nullable"`
 	Total       int           `json:"total"`
 	TotalCapped bool          `json:"total_capped"`
+	Coverage    CoverageSum   `json:"coverage"`
 	AsOf        string        `json:"as_of"`
 }
 
-func itemJSON(o disclosure.Overview, i disclosure.CatalogItem, today workday.Date) CatalogItem {
+func itemJSON(o disclosure.Coverage, i disclosure.CatalogItem, today workday.Date) CatalogItem {
 	n := o.Items[i.ID]
 	return CatalogItem{ID: i.ID, Annex: i.Annex, Seq: i.Seq, Sector: i.Sector, Category: i.Category,
 		Subcategory: nullable(i.Subcategory), Content: i.Content, Note: nullable(i.Note), Attribute: i.Attribute,
@@ -221,7 +223,7 @@ func itemJSON(o disclosure.Overview, i disclosure.CatalogItem, today workday.Dat
 		Channel: nullable(i.Channel), Duty: nullable(string(i.Duty)),
 		Supervision: Contact{nullable(i.Supervision.Name), nullable(i.Supervision.Phone)},
 		NoticeTypes: o.Catalog.TypesFulfilling(i.ID, today), PublishedCount: n.Published, LastPublishedAt: instant(n.LastAt),
-		ValidFrom: civil(i.ValidFrom), ValidTo: civil(i.ValidTo)}
+		Coverage: coverageJSON(o, i, today), ValidFrom: civil(i.ValidFrom), ValidTo: civil(i.ValidTo)}
 }
 
 // CatalogParams documents the query of the catalogue.
@@ -257,7 +259,7 @@ func (s *Server) listCatalog(c *fiber.Ctx) error {
 		return err
 	}
 	return s.answered(c, pg.key(), func(ctx context.Context) (*disclosure.Answer, error) {
-		o, today, until, err := s.overview(ctx)
+		o, today, until, err := s.coverage(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -266,7 +268,8 @@ func (s *Server) listCatalog(c *fiber.Ctx) error {
 				body != "" && !slices.Contains(i.Bodies, body) || stage != "" && i.Stage != stage
 		})
 		rows, next := cutPage(pg, found)
-		out := CatalogList{Items: []CatalogItem{}, Next: next, Total: len(found), AsOf: disclosure.FormatInstant(s.Now())}
+		out := CatalogList{Items: []CatalogItem{}, Next: next, Total: len(found), Coverage: coverageSum(o, found, today),
+			AsOf: disclosure.FormatInstant(s.Now())}
 		for _, i := range rows {
 			out.Items = append(out.Items, itemJSON(o, i, today))
 		}
@@ -294,7 +297,7 @@ func (s *Server) getCatalogItem(c *fiber.Ctx) error {
 	}
 	id := strings.ToUpper(strings.Clone(c.Params("id")))
 	return s.answered(c, "catalog/"+id, func(ctx context.Context) (*disclosure.Answer, error) {
-		o, today, until, err := s.overview(ctx)
+		o, today, until, err := s.coverage(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -322,7 +325,7 @@ func (s *Server) getCatalogCSV(c *fiber.Ctx) error {
 		return err
 	}
 	return s.answered(c, "catalog.csv", func(ctx context.Context) (*disclosure.Answer, error) {
-		o, today, until, err := s.overview(ctx)
+		o, today, until, err := s.coverage(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -335,13 +338,14 @@ func (s *Server) getCatalogCSV(c *fiber.Ctx) error {
 	})
 }
 
-func catalogCSV(o disclosure.Overview, today workday.Date) ([]byte, error) {
+func catalogCSV(o disclosure.Coverage, today workday.Date) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("\ufeff")
 	w := csv.NewWriter(&b)
 	w.UseCRLF = true
 	rows := [][]string{{"事项编号", "附件", "序号", "领域", "信息类别", "信息子类", "信息内容", "备注", "公开属性", "公开主体", "环节", "公开时限",
-		"公开依据", "公开渠道", "责任依据", "监督单位", "监督电话", "公告类型", "已公开数量", "最近公开时间"}}
+		"公开依据", "公开渠道", "责任依据", "监督单位", "监督电话", "公告类型", "已公开数量", "最近公开时间",
+		"公开情况", "首次公开时间", "按时公开", "逾期公开", "尚未公开的主体"}}
 	for _, item := range o.Catalog.Items {
 		i := itemJSON(o, item, today)
 		sector, last := i.Sector, ""
@@ -351,14 +355,11 @@ func catalogCSV(o disclosure.Overview, today workday.Date) ([]byte, error) {
 		if i.LastPublishedAt != nil {
 			last = *i.LastPublishedAt
 		}
-		names := make([]string, len(i.Bodies))
-		for n, body := range i.Bodies {
-			names[n] = body.Name
-		}
 		rows = append(rows, []string{i.ID, strconv.Itoa(i.Annex), strconv.Itoa(i.Seq), sector, i.Category, item.Subcategory, i.Content,
-			item.Note, i.Attribute, strings.Join(names, "、"), i.StageName, item.TimeLimit, item.Basis, item.Channel,
+			item.Note, i.Attribute, namesText(i.Bodies), i.StageName, item.TimeLimit, item.Basis, item.Channel,
 			dutyNames[item.Duty], item.Supervision.Name, item.Supervision.Phone, strings.Join(i.NoticeTypes, " "),
-			strconv.Itoa(i.PublishedCount), last})
+			strconv.Itoa(i.PublishedCount), last, coverageNames[i.Coverage.Status], deref(i.Coverage.Since),
+			strconv.Itoa(i.Coverage.OnTime), strconv.Itoa(i.Coverage.Late), namesText(i.Coverage.MissingBodies)})
 	}
 	for _, row := range rows {
 		for n := range row {
@@ -369,6 +370,17 @@ func catalogCSV(o disclosure.Overview, today workday.Date) ([]byte, error) {
 		return nil, fmt.Errorf("handlers: catalogue as CSV: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+var coverageNames = map[string]string{string(disclosure.Covered): "已公开", string(disclosure.CoveredPartly): "部分公开",
+	string(disclosure.CoverageMissed): "未公开"}
+
+func namesText(list []Named) string {
+	names := make([]string, len(list))
+	for i, n := range list {
+		names[i] = n.Name
+	}
+	return strings.Join(names, "、")
 }
 
 var dutyNames = map[disclosure.Duty]string{disclosure.DutyApprover: "谁批准谁公开",

@@ -50,22 +50,23 @@ type Field struct {
 
 // NoticeType is a kind of notice.
 type NoticeType struct {
-	Code          string   `json:"code" example:"construction.tender_notice"`
-	Sector        string   `json:"sector"`
-	Name          string   `json:"name"`
-	Stage         string   `json:"stage"`
-	StageName     string   `json:"stage_name"`
-	Items         []string `json:"items"`
-	Fields        []Field  `json:"fields"`
-	DeadlineField *string  `json:"deadline_field" extensions:"x-nullable"`
-	AmountField   *string  `json:"amount_field" extensions:"x-nullable"`
-	Personal      bool     `json:"personal"`
-	RetentionDays *int     `json:"retention_days" extensions:"x-nullable"`
-	Basis         *string  `json:"basis" extensions:"x-nullable"`
-	Speak         *string  `json:"speak" extensions:"x-nullable"` // 电话播报的句子，{字段} 处填值；null 时由字段推出
-	Version       int      `json:"version"`
-	ValidFrom     *string  `json:"valid_from" extensions:"x-nullable"`
-	ValidTo       *string  `json:"valid_to" extensions:"x-nullable"`
+	Code          string    `json:"code" example:"construction.tender_notice"`
+	Sector        string    `json:"sector"`
+	Name          string    `json:"name"`
+	Stage         string    `json:"stage"`
+	StageName     string    `json:"stage_name"`
+	Items         []string  `json:"items"`
+	Fields        []Field   `json:"fields"`
+	DeadlineField *string   `json:"deadline_field" extensions:"x-nullable"`
+	AmountField   *string   `json:"amount_field" extensions:"x-nullable"`
+	Personal      bool      `json:"personal"`
+	RetentionDays *int      `json:"retention_days" extensions:"x-nullable"`
+	Basis         *string   `json:"basis" extensions:"x-nullable"`
+	Rules         []RuleUse `json:"rules"`
+	Speak         *string   `json:"speak" extensions:"x-nullable"` // 电话播报的句子，{字段} 处填值；null 时由字段推出
+	Version       int       `json:"version"`
+	ValidFrom     *string   `json:"valid_from" extensions:"x-nullable"`
+	ValidTo       *string   `json:"valid_to" extensions:"x-nullable"`
 }
 
 // NoticeTypeList lists the notice types.
@@ -164,7 +165,7 @@ func typeJSON(t *disclosure.NoticeType, today workday.Date) (NoticeType, error) 
 	}
 	out := NoticeType{Code: t.Code, Sector: t.Sector, Name: t.Name, Stage: string(t.Stage), StageName: t.Stage.Name(),
 		Items: orEmpty(t.Items), Fields: fields, DeadlineField: nullable(t.DeadlineField), AmountField: nullable(t.AmountField),
-		Personal: t.Personal, Basis: nullable(t.Basis), Speak: nullable(t.Speak), Version: t.Version, ValidFrom: civil(t.ValidFrom), ValidTo: civil(t.ValidTo)}
+		Personal: t.Personal, Basis: nullable(t.Basis), Rules: rulesJSON(t.Rules), Speak: nullable(t.Speak), Version: t.Version, ValidFrom: civil(t.ValidFrom), ValidTo: civil(t.ValidTo)}
 	if t.RetentionDays > 0 {
 		out.RetentionDays = &t.RetentionDays
 	}

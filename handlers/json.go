@@ -107,9 +107,10 @@ type File struct {
 	Type   string `json:"type"`
 }
 
-// Deadline is a time limit computed by a rule.
+// Deadline is a time limit of a notice: counted by a rule, or set by the notice
+// alone, whose rule is then null.
 type Deadline struct {
-	Rule        string  `json:"rule"`
+	Rule        *string `json:"rule" example:"D5" extensions:"x-nullable"`
 	Label       string  `json:"label"`
 	DueAt       string  `json:"due_at"`
 	Provisional bool    `json:"provisional"`
@@ -151,6 +152,7 @@ type Notice struct {
 	FormedAt       *string      `json:"formed_at" extensions:"x-nullable"`
 	DecidedAt      *string      `json:"decided_at" extensions:"x-nullable"`
 	FirstPublished *string      `json:"first_published_at" extensions:"x-nullable"`
+	Timeliness     *Timeliness  `json:"timeliness" extensions:"x-nullable"`
 	RevisionsCount int          `json:"revisions_count"`
 	ContentSHA256  string       `json:"content_sha256"`
 }
@@ -253,9 +255,10 @@ func noticeJSON(d disclosure.NoticeDetail) Notice {
 		Source: sourceJSON(n.Source), ProjectCode: nullable(n.ProjectCode()), Region: nullable(n.Region),
 		PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.DeadlineAt(t)), Amount: amount(value, known),
 		Summary: nullable(n.Abstract(t)), BodyHTML: n.BodyHTML, Fields: fieldsJSON(t, n.Fields),
-		Attachments: filesJSON(n.Attachments), Deadlines: []Deadline{}, Relations: linksJSON(d.Links),
+		Attachments: filesJSON(n.Attachments), Deadlines: deadlinesJSON(d.Deadlines), Relations: linksJSON(d.Links),
 		CatalogItems: orEmpty(n.Items), FormedAt: civil(n.FormedAt), DecidedAt: civil(n.DecidedAt),
 		FirstPublished: instant(n.Source.FirstPublishedAt), RevisionsCount: d.Revisions, ContentSHA256: d.ContentSHA256,
+		Timeliness: timelinessJSON(d.Timeliness),
 	}
 	if n.Project != nil {
 		out.Project = &Project{n.Project.Code, n.Project.Name}

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 // Reader reads what is public. Every result says at which position of the change
 // feed it was read.
 type Reader interface {
+	Planner
 	Head(ctx context.Context) (disclosure.Reading, error)
 	Notices(ctx context.Context, q disclosure.NoticeQuery, now time.Time) (disclosure.NoticePage, error)
 	Notice(ctx context.Context, ref disclosure.NoticeRef) (disclosure.NoticeDetail, error)
@@ -284,6 +284,7 @@ func revisionDetail(page disclosure.RevisionPage) RevisionDetail {
 	r, n := page.Revisions[0], page.Notice
 	d := disclosure.NoticeDetail{Reading: page.Reading, ContentSHA256: r.ContentSHA256,
 		Notice: disclosure.Notice{ID: n.ID, Code: n.Code, Rev: r.Rev, Status: r.Status, Content: r.Content, PublishedAt: n.PublishedAt}}
+	d.Deadlines = d.Catalog.Deadlines(d.Notice)
 	return RevisionDetail{noticeJSON(d), revisionJSON(r, n.Rev)}
 }
 
@@ -369,81 +370,4 @@ func defaultSpan(revisions []disclosure.Revision, from, to int) (int, int) {
 		from = to
 	}
 	return from, to
-}
-
-// ProjectStage groups a project's notices of one stage.
-type ProjectStage struct {
-	Stage   string    `json:"stage"`
-	Name    string    `json:"name"`
-	Notices []Summary `json:"notices"`
-}
-
-// ProjectTimeline is a project from approval to performance.
-type ProjectTimeline struct {
-	Code         string         `json:"code"`
-	Name         string         `json:"name"`
-	Sector       string         `json:"sector"`
-	Stages       []ProjectStage `json:"stages"`
-	CurrentStage string         `json:"current_stage"`
-	NextDeadline *string        `json:"next_deadline" extensions:"x-nullable"`
-}
-
-// getProject returns a project with all its public notices.
-//
-//	@Summary	项目全流程
-//	@Tags		项目
-//	@Param		code	path		string	true	"项目编号（须作 URL 编码）"
-//	@Success	200		{object}	ProjectTimeline
-//	@Failure	404		{object}	Problem
-//	@Router		/api/v1/projects/{code} [get]
-func (s *Server) getProject(c *fiber.Ctx) error {
-	if err := readParams(c).err(); err != nil {
-		return err
-	}
-	code, err := url.PathUnescape(c.Params("*"))
-	if err != nil || code == "" || len(code) > 400 {
-		return disclosure.Errorf(disclosure.CodeNoProject, "没有找到这个项目")
-	}
-	return s.answered(c, projectKey(code), s.fillProject(code))
-}
-
-func projectKey(code string) string { return "project/" + disclosure.ProjectKey(code) }
-
-func (s *Server) fillProject(code string) func(context.Context) (*disclosure.Answer, error) {
-	return func(ctx context.Context) (*disclosure.Answer, error) {
-		p, err := s.Reader.Project(ctx, code)
-		if err != nil {
-			return nil, err
-		}
-		now := s.Now()
-		out, until := projectJSON(p, now)
-		a, err := jsonAnswer(out, p.Reading)
-		if err == nil {
-			a.Until = until
-		}
-		return a, err
-	}
-}
-
-func projectJSON(p disclosure.ProjectTimeline, now time.Time) (out ProjectTimeline, until time.Time) {
-	out = ProjectTimeline{Code: p.Code, Name: p.Name, Stages: []ProjectStage{}}
-	for _, stage := range disclosure.Stages {
-		group := ProjectStage{Stage: string(stage.Stage), Name: stage.Name, Notices: []Summary{}}
-		for _, n := range p.Notices {
-			if typeOf(p.Catalog, n.Type, n.TypeVersion).Stage == stage.Stage {
-				group.Notices = append(group.Notices, summaryJSON(p.Catalog, n))
-			}
-		}
-		if len(group.Notices) > 0 {
-			out.Stages = append(out.Stages, group)
-		}
-	}
-	for _, n := range p.Notices {
-		if n.Status == disclosure.StatusPublished && n.DeadlineAt.After(now) && (until.IsZero() || n.DeadlineAt.Before(until)) {
-			until = n.DeadlineAt
-		}
-	}
-	last := p.Notices[len(p.Notices)-1]
-	out.Sector, out.CurrentStage, out.NextDeadline = last.Sector(), string(typeOf(p.Catalog, last.Type, last.TypeVersion).Stage), instant(until)
-	return out, until
 }

@@ -49,6 +49,7 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeExists:      http.StatusConflict,
 	disclosure.CodeNoProject:   http.StatusNotFound,
 	disclosure.CodeNoMatch:     http.StatusNotFound,
+	disclosure.CodeAmbiguous:   http.StatusConflict,
 	disclosure.CodeNoFile:      http.StatusNotFound,
 	disclosure.CodeFileGone:    http.StatusGone,
 	disclosure.CodeFileType:    http.StatusUnprocessableEntity,

@@ -67,7 +67,7 @@ func TestPublicationIsSeenEverywhereAtOnce(t *testing.T) {
 	}
 	checkCounts(t, w, at)
 	timeline := w.get(t, place)
-	if timeline.text("stages.0.notices.0.id") != id || timeline.text("next_deadline") != w.get(t, "/api/v1/notices/"+id).text("deadline_at") {
+	if timeline.text("stages.0.notices.0.id") != id || timeline.text("next_deadline") != w.get(t, "/api/v1/notices/"+id).text("deadlines.0.due_at") {
 		t.Errorf("project: %s", timeline.body)
 	}
 	if lower := w.get(t, "/api/v1/projects/"+url.PathEscape("e3209020001 ／一标段")); lower.text("code") != "E3209020001/一标段" {
@@ -121,7 +121,7 @@ func checkCounts(t *testing.T, w *world, at string) {
 	if all.number("items."+string(rune('0'+i))+".published_count") != 1 {
 		t.Errorf("catalogue: %s", all.body)
 	}
-	if csv := w.get(t, "/api/v1/catalog.csv"); !csv.holds("\ufeff事项编号,附件,") || !csv.holds(",1,"+at+"\r\n") {
+	if csv := w.get(t, "/api/v1/catalog.csv"); !csv.holds("\ufeff事项编号,附件,") || !csv.holds(",1,"+at+",已公开,"+at+",1,0,") {
 		t.Errorf("catalogue as CSV: %s", csv.body)
 	}
 }

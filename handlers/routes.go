@@ -24,7 +24,14 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/notices/:id/diff", s.getDiff)
 	s.get(app, "/api/v1/notices/:id/qr.svg", s.getQR)
 	s.get(app, "/api/v1/notices/:id/speech", s.getSpeech)
+	s.get(app, "/api/v1/projects", s.listProjects)
 	s.get(app, "/api/v1/projects/*", s.getProject)
+	s.get(app, "/api/v1/deadlines", s.listDeadlines)
+	s.get(app, "/api/v1/deadlines.ics", s.getDeadlinesICS)
+	s.get(app, "/api/v1/deadlines/explain", s.explainDeadline)
+	s.get(app, "/api/v1/rules", s.listRules)
+	s.get(app, "/api/v1/calendar/:year", s.getCalendar)
+	s.get(app, "/api/v1/timeliness", s.listTimeliness)
 	s.routeHotline(app)
 	s.get(app, "/api/v1/changes", s.listChanges)
 	s.get(app, "/api/v1/feeds/:file", s.getFeed)
@@ -78,7 +85,8 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/staff/push/switches", manage, s.setSwitch)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/quota", read, s.getQuota)
 
-	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType} {
+	for _, kind := range []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType,
+		disclosure.KindRule, disclosure.KindYear} {
 		path := "/api/v1/staff/" + string(kind)
 		named := func(h fiber.Handler) fiber.Handler {
 			return func(c *fiber.Ctx) error {

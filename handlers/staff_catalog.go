@@ -22,7 +22,7 @@ type Definer interface {
 // DefinitionRef documents the path of one definition; definitionKind and
 // definitionID read it.
 type DefinitionRef struct {
-	Kind string `uri:"kind"` // sectors、bodies、catalog 或 notice-types
+	Kind string `uri:"kind"` // sectors、bodies、catalog、notice-types、rules 或 calendar
 	ID   string `uri:"id"`   // 编号
 }
 
@@ -64,7 +64,7 @@ func definitionKind(c *fiber.Ctx) disclosure.DefinitionKind {
 //	@Summary	目录定义
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string		true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		kind	path		string		true	"sectors、bodies、catalog、notice-types、rules 或 calendar"
 //	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	DefinitionList
 //	@Router		/api/v1/staff/{kind} [get]
@@ -109,7 +109,7 @@ func definitionID(c *fiber.Ctx) (string, error) {
 //	@Summary	目录定义详情
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		kind	path		string	true	"sectors、bodies、catalog、notice-types、rules 或 calendar"
 //	@Param		id		path		string	true	"编号"
 //	@Success	200		{object}	Definition
 //	@Router		/api/v1/staff/{kind}/{id} [get]
@@ -143,7 +143,7 @@ func (s *Server) versions(c *fiber.Ctx) ([]disclosure.Definition, error) {
 //	@Summary	目录定义的历史
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		kind	path		string	true	"sectors、bodies、catalog、notice-types、rules 或 calendar"
 //	@Param		id		path		string		true	"编号"
 //	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	DefinitionList
@@ -166,7 +166,7 @@ func (s *Server) listDefinitionHistory(c *fiber.Ctx) error {
 //	@Summary	新增领域、主体、事项或公告类型
 //	@Tags		目录管理
 //	@Security	Bearer
-//	@Param		kind	path		string	true	"sectors、bodies、catalog 或 notice-types"
+//	@Param		kind	path		string	true	"sectors、bodies、catalog、notice-types、rules 或 calendar"
 //	@Param		reason	query		string	false	"理由"
 //	@Param		doc		body		object	true	"定义"
 //	@Success	201		{object}	Definition

@@ -238,7 +238,9 @@ func (s *Server) previewNotice(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	detail := disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum}
+	asPublished := shown
+	asPublished.Status, asPublished.PublishedAt = disclosure.StatusPublished, s.Now()
+	detail := disclosure.NoticeDetail{Reading: n.Reading, Notice: shown, ContentSHA256: sum, Deadlines: n.Catalog.Deadlines(asPublished)}
 	out := Preview{Notice: noticeJSON(detail), Spoken: spokenNotice(detail), Checks: []Check{}}
 	checks, err := s.Publisher.Checks(c.UserContext(), n)
 	if err != nil {

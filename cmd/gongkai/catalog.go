@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,8 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-var definitionKinds = []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType}
+var definitionKinds = []disclosure.DefinitionKind{disclosure.KindSector, disclosure.KindBody, disclosure.KindItem, disclosure.KindNoticeType,
+	disclosure.KindRule, disclosure.KindYear}
 
 func newCatalog(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "catalog", Short: "查看和增改领域、公开主体、公开事项与公告类型（保留历史）"}
@@ -25,10 +27,10 @@ func newCatalog(p *program) *cobra.Command {
 
 func newCatalogList(p *program) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:       "list sectors|bodies|catalog|notice-types [编号]",
+		Use:       "list sectors|bodies|catalog|notice-types|rules|calendar [编号]",
 		Short:     "查看最新版；写明编号则列出它的全部版本",
 		Args:      cobra.RangeArgs(1, 2),
-		ValidArgs: []string{"sectors", "bodies", "catalog", "notice-types"},
+		ValidArgs: []string{"sectors", "bodies", "catalog", "notice-types", "rules", "calendar"},
 	}
 	asJSON := jsonFlag(cmd)
 	storeFlags(cmd)
@@ -79,9 +81,9 @@ func newestOnly(defs []disclosure.Definition) []disclosure.Definition {
 }
 
 func nameOf(doc []byte) string {
-	var named struct{ Name, Content string }
-	_ = json.Unmarshal(doc, &named) // every kind has one of the two
-	return named.Name + named.Content
+	var named struct{ Name, Content, Source string }
+	_ = json.Unmarshal(doc, &named) // every kind has one of the three
+	return cmp.Or(named.Name+named.Content, named.Source)
 }
 
 // catalogFile is a data file of definitions, each in the form the staff API
@@ -91,6 +93,8 @@ type catalogFile struct {
 	Bodies      []json.RawMessage `json:"bodies"`
 	Catalog     []json.RawMessage `json:"catalog"`
 	NoticeTypes []json.RawMessage `json:"notice-types"`
+	Rules       []json.RawMessage `json:"rules"`
+	Calendar    []json.RawMessage `json:"calendar"`
 }
 
 func newCatalogImport(p *program) *cobra.Command {
@@ -98,7 +102,7 @@ func newCatalogImport(p *program) *cobra.Command {
 		Use:   "import 文件",
 		Short: "从 JSON 文件增改目录定义",
 		Long: `从 JSON 文件增改目录定义。文件形如：
-  {"sectors":[…],"bodies":[…],"catalog":[…],"notice-types":[…]}
+  {"sectors":[…],"bodies":[…],"catalog":[…],"notice-types":[…],"rules":[…],"calendar":[…]}
 每一项的写法同 GET /api/v1/staff/notice-types 中的 doc。已有的编号写成新的一版，内容没变的跳过。`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -115,7 +119,7 @@ func newCatalogImport(p *program) *cobra.Command {
 			return err
 		}
 		written := 0
-		for i, docs := range [][]json.RawMessage{f.Sectors, f.Bodies, f.Catalog, f.NoticeTypes} {
+		for i, docs := range [][]json.RawMessage{f.Sectors, f.Bodies, f.Catalog, f.NoticeTypes, f.Rules, f.Calendar} {
 			for _, doc := range docs {
 				n, err := s.define(ctx, a, definitionKinds[i], doc, *reason)
 				if err != nil {

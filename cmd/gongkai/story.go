@@ -226,7 +226,8 @@ func (t *storyteller) construction(daysAgo int, town, work string, what fate) {
 	price := t.money(1_800_000/100, 26_000_000/100)
 	values := map[string]any{"tenderer": "亭湖区" + town + "人民政府", "winner": winner, "award_price": price, "contract_price": price,
 		"lead_person": lead, "control_price": t.money(27_000_000/100, 33_000_000/100), "project_owner": "亭湖区" + town + "人民政府",
-		"section_name": work + "施工", "project_overview": project.Name + "，招标范围为施工图及工程量清单所示全部内容。"}
+		"section_name": work + "施工", "section_no": project.Code + "001001",
+		"investment_project_code": fmt.Sprintf("2026-%s-47-01-%06d", disclosure.Tinghu, t.projects), "project_overview": project.Name + "，招标范围为施工图及工程量清单所示全部内容。"}
 	if strings.HasSuffix(town, "街道") {
 		values["tenderer"], values["project_owner"] = "亭湖区"+town+"办事处", "亭湖区"+town+"办事处"
 	}

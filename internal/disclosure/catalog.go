@@ -11,18 +11,22 @@ import (
 )
 
 // Catalog is the disclosure catalogue (公开目录) at one moment: every sector,
-// body, catalogue item and notice type with its newest version. It is
-// immutable and safe for concurrent use; the zero Catalog is empty.
+// body, catalogue item, notice type and rule with its newest version, and the
+// calendar. It is immutable and safe for concurrent use; the zero Catalog is empty.
 type Catalog struct {
 	Sectors []Sector      // by Sort
 	Bodies  []Body        // by id
 	Items   []CatalogItem // by annex and row
 	Types   []*NoticeType // by sector, Sort and code
+	Rules   []Rule        // by Sort and id
 
 	sectors  map[string]*Sector
 	bodies   map[string]*Body
 	items    map[string]*CatalogItem
 	types    map[string]*NoticeType
+	rules    map[string]*Rule
+	years    map[string]*workday.Year
+	calendar *workday.Calendar
 	versions map[typeVersion]*NoticeType
 }
 
@@ -37,6 +41,7 @@ func NewCatalog(defs []Definition) (*Catalog, error) {
 	c := &Catalog{
 		sectors: map[string]*Sector{}, bodies: map[string]*Body{}, items: map[string]*CatalogItem{},
 		types: map[string]*NoticeType{}, versions: map[typeVersion]*NoticeType{},
+		rules: map[string]*Rule{}, years: map[string]*workday.Year{},
 	}
 	sorted := slices.Clone(defs)
 	slices.SortFunc(sorted, func(a, b Definition) int { return cmp.Compare(a.Version, b.Version) })
@@ -46,6 +51,14 @@ func NewCatalog(defs []Definition) (*Catalog, error) {
 		}
 	}
 	c.order()
+	years := workday.Published().Years()
+	for _, y := range c.years {
+		years = append(years, *y)
+	}
+	var err error
+	if c.calendar, err = workday.New(years...); err != nil {
+		return nil, fmt.Errorf("disclosure: calendar: %w", err)
+	}
 	return c, nil
 }
 
@@ -65,6 +78,10 @@ func (c *Catalog) put(def Definition) error {
 		t.Version = def.Version
 		c.versions[typeVersion{def.ID, def.Version}] = t
 		return nil
+	case KindRule:
+		return decodeInto(c.rules, def)
+	case KindYear:
+		return decodeInto(c.years, def)
 	}
 	return fmt.Errorf("unknown kind %q", def.Kind)
 }
@@ -85,6 +102,9 @@ func (c *Catalog) order() {
 	c.Bodies = collect(c.bodies, func(a, b *Body) int { return cmp.Compare(a.ID, b.ID) })
 	c.Items = collect(c.items, func(a, b *CatalogItem) int {
 		return cmp.Or(cmp.Compare(annexOrder(a), annexOrder(b)), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID))
+	})
+	c.Rules = collect(c.rules, func(a, b *Rule) int {
+		return cmp.Or(cmp.Compare(a.Sort, b.Sort), cmp.Compare(a.ID, b.ID))
 	})
 	c.Types = slices.SortedFunc(maps.Values(c.types), func(a, b *NoticeType) int {
 		return cmp.Or(cmp.Compare(c.sectorSort(a.Sector), c.sectorSort(b.Sector)),

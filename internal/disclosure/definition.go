@@ -7,7 +7,7 @@ import (
 	"gongkai/internal/workday"
 )
 
-// DefinitionKind tells the four kinds of definition apart.
+// DefinitionKind tells the kinds of definition apart.
 type DefinitionKind string
 
 // The kinds, named as the staff API names their collections.
@@ -16,16 +16,18 @@ const (
 	KindBody       DefinitionKind = "bodies"
 	KindItem       DefinitionKind = "catalog"
 	KindNoticeType DefinitionKind = "notice-types"
+	KindRule       DefinitionKind = "rules"
+	KindYear       DefinitionKind = "calendar"
 )
 
-// Definition is one version of a sector, body, catalogue item or notice type
-// (目录动态管理). Versions count from 1 and are never overwritten; the highest is
+// Definition is one version of a sector, body, catalogue item, notice type, rule
+// or year of the calendar (目录动态管理). Versions count from 1 and are never overwritten; the highest is
 // in force.
 type Definition struct {
 	Kind    DefinitionKind
-	ID      string // the sector's or type's code, the body's or item's id
+	ID      string // the sector's or type's code, the year, the id of any other
 	Version int
-	Doc     json.RawMessage // Sector, Body, CatalogItem or NoticeType as JSON
+	Doc     json.RawMessage // Sector, Body, CatalogItem, NoticeType, Rule or workday.Year as JSON
 	Builtin bool            // shipped with the binary and not yet edited by the district
 	At      time.Time
 	By      string // name of the person, or "gongkai" for what is built in
@@ -173,6 +175,9 @@ type NoticeType struct {
 	Basis         string   `json:"basis"`          // the rule that asks for it
 	Speak         string   `json:"speak"`          // what the hotline says: text with {field} in it; "" derives it from the fields
 	Sort          int      `json:"sort"`
+	// Rules are the time limits that notices of the type must keep or that run
+	// from them.
+	Rules []RuleUse `json:"rules"`
 	Validity
 
 	// Version is the definition's version, set when a Catalog is built. A notice

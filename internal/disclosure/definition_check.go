@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -42,6 +43,10 @@ func ParseDefinition(kind DefinitionKind, doc []byte) (Definition, error) {
 		parsed = &CatalogItem{}
 	case KindNoticeType:
 		parsed = &NoticeType{}
+	case KindRule:
+		parsed = &Rule{}
+	case KindYear:
+		parsed = &yearTable{}
 	default:
 		return def, Errorf(CodeNoItem, "没有这类目录定义")
 	}
@@ -58,6 +63,17 @@ func ParseDefinition(kind DefinitionKind, doc []byte) (Definition, error) {
 	}
 	def.ID, def.Doc = id, canonical
 	return def, nil
+}
+
+// yearTable is a year of the calendar as a definition.
+type yearTable workday.Year
+
+func (y *yearTable) check() (string, []FieldError) {
+	var l faultList
+	err := workday.Year(*y).Check()
+	l.add(err == nil, "year", "calendar.invalid", fmt.Sprint(err))
+	l.name("source", y.Source)
+	return strconv.Itoa(y.Year), l
 }
 
 type faultList []FieldError
@@ -129,6 +145,12 @@ func (t *NoticeType) check() (string, []FieldError) {
 		t.Items = []string{}
 	}
 	l = append(l, checkFields(t.Fields, "fields", false)...)
+	if t.Rules == nil {
+		t.Rules = []RuleUse{}
+	}
+	for i := range t.Rules {
+		l.use(fmt.Sprintf("rules[%d]", i), &t.Rules[i], t)
+	}
 	l.pointer(t, "deadline_field", t.DeadlineField, FieldDate, FieldDatetime, FieldPeriod)
 	l.pointer(t, "amount_field", t.AmountField, FieldMoney)
 	l.speak(t)
@@ -253,6 +275,13 @@ func (c *Catalog) Check(def Definition) error {
 		for n, id := range t.Items {
 			l.known(c.items[id] != nil, fmt.Sprintf("items[%d]", n), id)
 		}
+		for n, u := range t.Rules {
+			_, _, err := c.Rule(u.Rule)
+			l.known(err == nil, fmt.Sprintf("rules[%d].rule", n), u.Rule)
+		}
+	case KindRule:
+		return c.checkRuleChange(def)
+	case KindYear:
 	}
 	return invalid(CodeDefinition, l)
 }

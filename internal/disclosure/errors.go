@@ -47,6 +47,7 @@ const (
 	CodeExists      Code = "catalog.exists"       // a definition with this id is there already
 	CodeNoProject   Code = "project.not_found"    // no public notice names this project
 	CodeNoMatch     Code = "housing.no_match"     // no public list has a row for what was asked
+	CodeAmbiguous   Code = "project.ambiguous"    // the code belongs to several projects
 	CodeNoFile      Code = "attachment.not_found" // no public notice carries this file
 	CodeFileGone    Code = "attachment.withdrawn" // it was public and has been withdrawn
 	CodeFileType    Code = "attachment.type"      // a kind of file that is not accepted
@@ -124,6 +125,7 @@ var Problems = map[Code]Problem{
 	CodeExists:      {"目录中已有这一项", "请改用 PATCH 修改现有的一项，历史版本会保留。"},
 	CodeNoProject:   {"没有找到这个项目", "请核对项目编号；只有已经公开公告的项目才能查到。"},
 	CodeNoMatch:     {"没有查到", "请核对批次、受理编号和身份证件号码的最后四位；公示期满的名单不再提供查询，可向发布单位咨询。"},
+	CodeAmbiguous:   {"这个编号对应多个项目", "请从 errors 列出的项目中选择一个，用它的项目编号查询。"},
 	CodeNoFile:      {"没有找到这个附件", "请从公告页面重新打开附件。"},
 	CodeFileGone:    {"附件所属的公告已撤回", "撤回的原因见该公告。"},
 	CodeFileType:    {"不接受这种文件", "可上传 PDF、Word、Excel、WPS、图片（PNG、JPEG）、ZIP、OFD 和纯文本（UTF-8）。"},

@@ -14,7 +14,7 @@ type Finding struct {
 
 // Acknowledgement is a person's answer to warnings.
 type Acknowledgement struct {
-	Acknowledge []string // codes of the findings
+	Acknowledge []string // codes of the findings, or the rules behind them
 	Reason      string
 	all         bool
 }
@@ -27,7 +27,7 @@ func (k Acknowledgement) settle(findings []Finding) error {
 		case !f.Warning:
 			faults = append(faults, f.FieldError)
 		case k.all:
-		case slices.Contains(k.Acknowledge, f.Code):
+		case slices.Contains(k.Acknowledge, f.Code), f.Rule != "" && slices.Contains(k.Acknowledge, f.Rule):
 			warned = true
 		default:
 			open = append(open, f.FieldError)

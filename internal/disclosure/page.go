@@ -1,6 +1,10 @@
 package disclosure
 
-import "time"
+import (
+	"time"
+
+	"gongkai/internal/workday"
+)
 
 // Reading says what a read model was read at: Position is that of the change
 // feed in the same snapshot of the database, Catalog the catalogue of that
@@ -62,7 +66,9 @@ type NoticeDetail struct {
 	Reading
 	Notice
 	Links         []Linked
-	Revisions     int // public revisions
+	Deadlines     []Deadline
+	Timeliness    *Timeliness // nil when the notice does not say from when the limit ran
+	Revisions     int         // public revisions
 	ContentSHA256 string
 }
 
@@ -91,11 +97,78 @@ type RevisionPage struct {
 	Revisions []Revision
 }
 
+// NoticeDeadline is a time limit of a public notice in a list.
+type NoticeDeadline struct {
+	Deadline
+	Notice Summary
+}
+
+// DeadlineQuery asks for a list of deadlines, the earliest first. Empty members
+// do not filter.
+type DeadlineQuery struct {
+	Sector string
+	From   workday.Date // due on this day or later
+	To     workday.Date // due on this day or earlier
+	Limit  int
+	After  *Cursor // A: position of the notice and of its deadline, B: due, Unix milliseconds
+}
+
+// Canonical writes the query without its page, as NoticeQuery.Canonical does.
+func (q DeadlineQuery) Canonical() string {
+	return "sector=" + q.Sector + "&from=" + q.From.String() + "&to=" + q.To.String()
+}
+
+// DeadlinePage is one page of such a list.
+type DeadlinePage struct {
+	Reading
+	Items       []NoticeDeadline
+	Next        *Cursor
+	Total       int
+	TotalCapped bool
+}
+
+// CoverageRow says what was published of a catalogue item by one body in
+// notices of one type in one year.
+type CoverageRow struct {
+	Item, Body, Type string
+	Year             int
+	Published        int
+	Timed            int // of these, with a known time limit
+	Late             int // of the timed, after the limit
+	FirstAt, LastAt  time.Time
+}
+
+// Coverage is what was published of every catalogue item, by item, body, type
+// and year.
+type Coverage struct {
+	Overview
+	Rows []CoverageRow
+}
+
 // ProjectTimeline is a project with its public notices (全流程), oldest first.
 type ProjectTimeline struct {
 	Reading
 	Project
-	Notices []Summary
+	Notices   []Summary
+	Deadlines []NoticeDeadline // of all its notices, the earliest first
+	Codes     []string         // other official codes among its notices, folded
+}
+
+// ProjectCandidate is one project that an inquiry may mean.
+type ProjectCandidate struct {
+	Project
+	Sector  string
+	Newest  Summary // its newest notice
+	Notices int
+}
+
+// ProjectPage answers an inquiry after projects (进度查询): those whose code is
+// asked for, or else whose name holds the words, the most recent first.
+type ProjectPage struct {
+	Reading
+	Items  []ProjectCandidate
+	ByCode bool // found by a code, not by words
+	More   bool // there are more than Items
 }
 
 // SectorCount says how much of a sector is public.

@@ -10,9 +10,10 @@ import (
 	"gongkai/internal/workday"
 )
 
-// Review checks a notice against the catalogue as of day today, before it is
-// submitted and again before it is published. Errors block; warnings ask for a
-// reason. It returns nil when nothing was found.
+// Review checks a notice against the catalogue and the time limits of its type as
+// of day today, on which it is or would be published: before it is submitted and
+// again before it is published. Errors block; warnings ask for a reason. It
+// returns nil when nothing was found.
 func (c *Catalog) Review(n Content, today workday.Date) []Finding {
 	t, err := c.TypeAt(n.Type, n.TypeVersion)
 	if err != nil {
@@ -30,6 +31,7 @@ func (c *Catalog) Review(n Content, today workday.Date) []Finding {
 		findings = append(findings, f.review(v, "fields."+f.Key)...)
 	}
 	findings = append(findings, t.contradictions(n, today)...)
+	findings = append(findings, c.reviewRules(n, t, occasion{published: today})...)
 	if n.BodyHTML == "" && len(n.Fields) == 0 && len(n.Attachments) == 0 {
 		findings = append(findings, blocking("body_html", "field.required", "公告没有内容：请填写正文、字段或附件"))
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"time"
+
+	"gongkai/internal/workday"
 )
 
 //go:embed data
@@ -17,9 +19,9 @@ var seed embed.FS
 var builtinAt = time.Date(2018, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Builtin returns the definitions shipped with the binary, each as version 1:
-// the sectors, the bodies, the 42 catalogue items of the order's two annexes
-// and the notice types. The store loads them at start; an edit by the district
-// outlives a newer binary.
+// the sectors, the bodies, the 42 catalogue items of the order's two annexes,
+// the notice types, the rules and the published years of the calendar. The store
+// loads them at start; an edit by the district outlives a newer binary.
 func Builtin() ([]Definition, error) {
 	var defs []Definition
 	for _, file := range []struct {
@@ -30,6 +32,7 @@ func Builtin() ([]Definition, error) {
 		{KindBody, "data/bodies.json"},
 		{KindItem, "data/catalog.json"},
 		{KindNoticeType, "data/types/*.json"},
+		{KindRule, "data/rules.json"},
 	} {
 		names, err := fs.Glob(seed, file.glob)
 		if err != nil {
@@ -43,7 +46,28 @@ func Builtin() ([]Definition, error) {
 			defs = append(defs, read...)
 		}
 	}
+	return builtinYears(defs)
+}
+
+func builtinYears(defs []Definition) ([]Definition, error) {
+	for _, y := range workday.Published().Years() {
+		doc, err := json.Marshal(y)
+		if err != nil {
+			return nil, fmt.Errorf("disclosure: builtin year %d: %w", y.Year, err)
+		}
+		def, err := ParseDefinition(KindYear, doc)
+		if err != nil {
+			return nil, fmt.Errorf("disclosure: builtin year %d: %w", y.Year, err)
+		}
+		defs = append(defs, def.builtin())
+	}
 	return defs, nil
+}
+
+// builtin marks a definition as shipped with the binary.
+func (d Definition) builtin() Definition {
+	d.Version, d.Builtin, d.At, d.By = 1, true, builtinAt, "gongkai"
+	return d
 }
 
 func readSeed(kind DefinitionKind, name string) ([]Definition, error) {
@@ -61,8 +85,7 @@ func readSeed(kind DefinitionKind, name string) ([]Definition, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i, err)
 		}
-		def.Version, def.Builtin, def.At, def.By = 1, true, builtinAt, "gongkai"
-		defs = append(defs, def)
+		defs = append(defs, def.builtin())
 	}
 	return defs, nil
 }

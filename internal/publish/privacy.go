@@ -125,13 +125,18 @@ func (s *Service) Checks(ctx context.Context, n disclosure.StaffNotice) ([]discl
 			found[i].Warning = true
 		}
 	}
-	return append(n.Catalog.Review(n.Content, s.today()), found...), nil
+	rest, err := s.findings(ctx, n, s.Now())
+	return append(rest, found...), err
 }
 
-// review returns what stands between the notice and the next step. byEditor
+// review returns what stands between the notice and the next step, taken at the
+// given moment. byEditor
 // leaves out what only a second person can say about files.
-func (s *Service) review(ctx context.Context, n disclosure.StaffNotice, byEditor bool) ([]disclosure.Finding, error) {
-	findings := n.Catalog.Review(n.Content, s.today())
+func (s *Service) review(ctx context.Context, n disclosure.StaffNotice, at time.Time, byEditor bool) ([]disclosure.Finding, error) {
+	findings, err := s.findings(ctx, n, at)
+	if err != nil {
+		return nil, err
+	}
 	if _, ok := n.Overridden(); ok {
 		return findings, nil
 	}

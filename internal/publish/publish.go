@@ -268,7 +268,7 @@ func (s *Service) Delete(ctx context.Context, r disclosure.Request, ref disclosu
 // Submit hands a draft to a reviewer.
 func (s *Service) Submit(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, ack disclosure.Acknowledgement) (disclosure.Outcome, error) {
 	return s.step(ctx, r, ref, func(n disclosure.StaffNotice) ([]disclosure.Transition, error) {
-		findings, err := s.review(ctx, n, true)
+		findings, err := s.review(ctx, n, s.Now(), true)
 		if err != nil {
 			return nil, err
 		}
@@ -292,7 +292,11 @@ func (s *Service) Publish(ctx context.Context, r disclosure.Request, ref disclos
 		if err != nil {
 			return nil, err
 		}
-		findings, err := s.review(ctx, n, false)
+		at := s.Now()
+		if ok.PublishAt.After(at) {
+			at = ok.PublishAt
+		}
+		findings, err := s.review(ctx, n, at, false)
 		if err != nil {
 			return nil, err
 		}
@@ -503,7 +507,7 @@ func (s *Service) release(ctx context.Context, n disclosure.StaffNotice) ([]disc
 	if err != nil {
 		return nil, err
 	}
-	findings, err := s.review(ctx, n, false)
+	findings, err := s.review(ctx, n, s.Now(), false)
 	if err != nil {
 		return nil, err
 	}

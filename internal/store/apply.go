@@ -339,6 +339,10 @@ func (a *applier) publish(ctx context.Context, ts []disclosure.Transition) error
 	if err != nil {
 		return err
 	}
+	// Under the lock no rule or year of the calendar changes any more.
+	if a.at, err = a.reading(ctx, a.tx); err != nil {
+		return err
+	}
 	seq := head.seq - changes
 	for i := range ts {
 		t := &ts[i]
@@ -415,7 +419,10 @@ func (a *applier) index(ctx context.Context, n *disclosure.Notice, first bool) e
 			return err
 		}
 	}
-	return a.count(ctx, n, n.Items, 1)
+	if err := a.count(ctx, n, n.Items, 1); err != nil {
+		return err
+	}
+	return a.derive(ctx, n)
 }
 
 func (a *applier) unindex(ctx context.Context, n *disclosure.Notice) error {
@@ -435,7 +442,10 @@ func (a *applier) unindex(ctx context.Context, n *disclosure.Notice) error {
 	if _, err := a.tx.ExecContext(ctx, a.d.indexDelete, n.Seq); err != nil {
 		return err
 	}
-	return a.count(ctx, n, items, -1)
+	if err := a.count(ctx, n, items, -1); err != nil {
+		return err
+	}
+	return a.underive(ctx, n, items)
 }
 
 // count adds delta to the tallies of the notice's sector and of the items.

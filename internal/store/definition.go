@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -57,7 +59,12 @@ func (s *Store) Define(ctx context.Context, a disclosure.Actor, defs ...disclosu
 			rows[i] = disclosure.AuditRow{At: d.At, Actor: a.Name, Role: a.Role, Token: a.Token, Action: "define",
 				Subject: string(d.Kind), ID: d.ID, Rev: d.Version, Digest: disclosure.Digest(string(d.Doc))}
 		}
-		h, err := s.lockHead(ctx, tx, int64(len(defs)), int64(len(defs)), true)
+		counted, err := s.recountFor(ctx, tx, a, defs)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, counted...)
+		h, err := s.lockHead(ctx, tx, int64(len(defs)), int64(len(rows)), true)
 		if err != nil {
 			return err
 		}
@@ -69,6 +76,34 @@ func (s *Store) Define(ctx context.Context, a disclosure.Actor, defs ...disclosu
 		}
 		return s.audit(ctx, tx, h, rows)
 	})
+}
+
+// recountFor counts deadlines again when the definitions change how they are
+// counted: in the same transaction, so that nobody reads the one without the
+// other. What the binary ships moves only what was provisional.
+func (s *Store) recountFor(ctx context.Context, tx *sql.Tx, by disclosure.Actor, defs []disclosure.Definition) ([]disclosure.AuditRow, error) {
+	i := slices.IndexFunc(defs, func(d disclosure.Definition) bool {
+		return d.Kind == disclosure.KindYear || d.Kind == disclosure.KindRule
+	})
+	if i < 0 {
+		return nil, nil
+	}
+	if _, err := s.lockHead(ctx, tx, 0, 0, false); err != nil { // publications wait from here on
+		return nil, err
+	}
+	stored, err := definitions(ctx, tx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	a := &applier{Store: s, tx: tx}
+	if a.at.Catalog, err = disclosure.NewCatalog(stored); err != nil {
+		return nil, err
+	}
+	since := defs[i].At
+	if defs[i].Builtin {
+		since = time.Time{}
+	}
+	return a.recount(ctx, disclosure.AuditRow{At: defs[i].At, Actor: by.Name, Role: by.Role, Token: by.Token}, since)
 }
 
 // loadBuiltin brings the definitions shipped with this binary into the store:

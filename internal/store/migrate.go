@@ -55,7 +55,10 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.loadBuiltin(ctx)
+	if err := s.loadBuiltin(ctx); err != nil {
+		return err
+	}
+	return s.fillDerived(ctx)
 }
 
 func (s *Store) upgrade(ctx context.Context) error {

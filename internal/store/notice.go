@@ -79,6 +79,12 @@ func (s *Store) Notice(ctx context.Context, ref disclosure.NoticeRef) (disclosur
 		if d.Links, err = v.links(ctx, n.ID); err != nil {
 			return err
 		}
+		if d.Deadlines, err = deadlinesOf(ctx, v, n.ID); err != nil {
+			return err
+		}
+		if d.Timeliness, err = timelinessOf(ctx, v, n.ID); err != nil {
+			return err
+		}
 		return v.QueryRowContext(ctx, `SELECT count(*) FROM revision WHERE notice_id = $1 AND public = 1`, n.ID).Scan(&d.Revisions)
 	})
 	return d, err
@@ -224,16 +230,16 @@ func (s *Store) Revision(ctx context.Context, ref disclosure.NoticeRef, rev int)
 	return page, err
 }
 
-// Project returns a project with its public notices, oldest first. A project
-// that no public notice names is CodeNoProject.
+// Project returns a project with its public notices, oldest first, by its code or
+// one of its tenders, sections or investment. A project that no public notice
+// names is CodeNoProject, a code of several CodeAmbiguous.
 func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTimeline, error) {
 	var p disclosure.ProjectTimeline
-	key := disclosure.ProjectKey(code)
-	if key == "" { // it would be every notice of no project
-		return p, disclosure.Errorf(disclosure.CodeNoProject, "没有找到项目“%s”", code)
-	}
 	err := s.read(ctx, "project", func(v *snapshot) error {
-		var err error
+		key, err := v.projectKey(ctx, code)
+		if err != nil {
+			return err
+		}
 		p.Reading = v.at
 		p.Notices, err = all(ctx, v, scanSummary, `
 			SELECT `+summaryColumns+`
@@ -252,10 +258,13 @@ func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTim
 			return err
 		}
 		c, err := decodeContent(doc.String)
+		if err != nil {
+			return err
+		}
 		if c.Project != nil {
 			p.Project = *c.Project
 		}
-		return err
+		return v.projectDetails(ctx, &p, key)
 	})
 	return p, err
 }
@@ -263,17 +272,8 @@ func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTim
 // Overview counts the public notices by sector and by catalogue item; those of
 // the day since and later are counted as recent.
 func (s *Store) Overview(ctx context.Context, since workday.Date) (disclosure.Overview, error) {
-	o := disclosure.Overview{Sectors: map[string]disclosure.SectorCount{}, Items: map[string]disclosure.ItemCount{}}
-	err := s.read(ctx, "overview", func(v *snapshot) error {
-		o.Reading = v.at
-		if err := v.tallies(ctx, &o, since); err != nil {
-			return err
-		}
-		if err := v.newestOfSectors(ctx, &o); err != nil {
-			return err
-		}
-		return v.newestOfItems(ctx, &o)
-	})
+	o := newOverview()
+	err := s.read(ctx, "overview", func(v *snapshot) error { return v.overview(ctx, &o, since) })
 	return o, err
 }
 

@@ -1,6 +1,7 @@
 package workday
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 	_ "time/tzdata" // the zone must be there on a scratch image too
@@ -58,13 +59,20 @@ func (d Date) String() string {
 func (d Date) IsZero() bool { return d == Date{} }
 
 // AddDays returns the date n calendar days later; n may be negative.
-func (d Date) AddDays(n int) Date { return DateOf(d.Start().AddDate(0, 0, n)) }
+func (d Date) AddDays(n int) Date {
+	y, m, day := time.Date(d.Year, d.Month, d.Day+n, 0, 0, 0, 0, time.UTC).Date() // UTC has no gaps and is quick
+	return Date{y, m, day}
+}
 
 // Compare returns -1, 0 or +1 as d lies before, on or after e.
-func (d Date) Compare(e Date) int { return d.Start().Compare(e.Start()) }
+func (d Date) Compare(e Date) int {
+	return cmp.Or(cmp.Compare(d.Year, e.Year), cmp.Compare(d.Month, e.Month), cmp.Compare(d.Day, e.Day))
+}
 
 // Weekday returns the day of the week of d.
-func (d Date) Weekday() time.Weekday { return d.Start().Weekday() }
+func (d Date) Weekday() time.Weekday {
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Weekday()
+}
 
 // Start returns the first instant of the day, 00:00:00 in Shanghai.
 func (d Date) Start() time.Time {

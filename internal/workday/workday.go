@@ -8,13 +8,16 @@
 // ends on the next working day (第二百零三条). Calendar days and working days are
 // two units and are never mixed. A result that relies on a year whose holidays
 // are not published yet is marked provisional: it is computed from weekends and
-// the holidays whose date is fixed by law, and may still move.
+// the days that the Measures give everybody, and may still move.
 package workday
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,12 +25,13 @@ import (
 //go:embed data/calendar.json
 var embedded []byte
 
-// Calendar knows which days are worked. It is immutable and safe for
-// concurrent use.
+// Calendar knows which days are worked. It does not change and is safe for
+// concurrent use; use it by pointer.
 type Calendar struct {
-	source string
-	years  map[int]bool
-	moved  map[Date]bool // a day that differs from its weekday: true = worked
+	years     map[int]Year
+	moved     map[Date]bool   // a day that differs from its weekday: true = worked
+	notes     map[Date]string // why, where a year says so
+	festivals sync.Map        // of a year: int → map[Date]string, worked out when first asked for
 }
 
 // Published returns the calendar of the years 2024–2026 that is built in.
@@ -39,54 +43,90 @@ var Published = sync.OnceValue(func() *Calendar {
 	return c
 })
 
-// Parse reads a calendar: {"source":…,"years":{"2026":{"off":[weekdays off],
-// "work":[weekend days worked]}}}. A day off that is a weekend anyway, or a
-// worked day that is no weekend day, is an error: such a file was made from a
-// different idea of the table.
-func Parse(data []byte) (*Calendar, error) {
-	var file struct {
-		Source string
-		Years  map[int]struct{ Off, Work []Date }
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("workday: calendar: %w", err)
-	}
-	c := &Calendar{source: file.Source, years: map[int]bool{}, moved: map[Date]bool{}}
-	for year, days := range file.Years {
-		c.years[year] = true
-		for _, d := range days.Off {
-			if err := c.move(year, d, false); err != nil {
-				return nil, err
-			}
+// New returns the calendar of the given years. Of two tables of one year the
+// later replaces the earlier, and a table may move days of the last December
+// and the next January, as the circulars of some years did. Tables that Check
+// refuses are an error.
+func New(years ...Year) (*Calendar, error) {
+	c := &Calendar{years: map[int]Year{}, moved: map[Date]bool{}, notes: map[Date]string{}}
+	for _, y := range years {
+		if err := y.Check(); err != nil {
+			return nil, err
 		}
-		for _, d := range days.Work {
-			if err := c.move(year, d, true); err != nil {
+		c.years[y.Year] = y
+	}
+	for _, y := range c.Years() {
+		for _, d := range y.Off {
+			c.moved[d] = false
+		}
+		for _, d := range y.Work {
+			c.moved[d] = true
+		}
+		for text, note := range y.Notes {
+			d, err := ParseDate(text)
+			if err != nil {
 				return nil, err
 			}
+			c.notes[d] = note
 		}
 	}
 	return c, nil
 }
 
-func (c *Calendar) move(year int, d Date, worked bool) error {
-	if d.Year != year {
-		return fmt.Errorf("workday: calendar: %s stands under %d", d, year)
+// Parse reads a calendar: {"source":…,"years":{"2026":{"off":[weekdays off],
+// "work":[weekend days worked],"source":…}}}. A day off that is a weekend
+// anyway, or a worked day that is no weekend day, is an error: such a file was
+// made from a different idea of the table.
+func Parse(data []byte) (*Calendar, error) {
+	years, err := parseYears(data)
+	if err != nil {
+		return nil, fmt.Errorf("workday: calendar: %w", err)
 	}
-	if weekend(d) != worked {
-		return fmt.Errorf("workday: calendar: %s is a %s, nothing to exchange", d, d.Weekday())
+	c, err := New(years...)
+	if err != nil {
+		return nil, fmt.Errorf("workday: calendar: %w", err)
 	}
-	c.moved[d] = worked
-	return nil
+	return c, nil
 }
 
-// Source names the circulars the calendar was taken from.
-func (c *Calendar) Source() string { return c.source }
+func parseYears(data []byte) ([]Year, error) {
+	var file struct {
+		Source string
+		Years  map[int]Year
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, err
+	}
+	years := make([]Year, 0, len(file.Years))
+	for _, number := range slices.Sorted(maps.Keys(file.Years)) {
+		y := file.Years[number]
+		y.Year, y.Source = number, cmp.Or(y.Source, file.Source)
+		years = append(years, y)
+	}
+	return years, nil
+}
+
+// Years returns the tables of the calendar, the earliest first.
+func (c *Calendar) Years() []Year {
+	years := make([]Year, 0, len(c.years))
+	for _, number := range slices.Sorted(maps.Keys(c.years)) {
+		years = append(years, c.years[number])
+	}
+	return years
+}
+
+// Source names the circular that the year's table was taken from, "" for a year
+// without one.
+func (c *Calendar) Source(year int) string { return c.years[year].Source }
 
 // Covers reports whether the holidays of the year are published.
-func (c *Calendar) Covers(year int) bool { return c.years[year] }
+func (c *Calendar) Covers(year int) bool {
+	_, ok := c.years[year]
+	return ok
+}
 
 // IsWorkday reports whether d is worked. In a year that Covers does not know
-// the answer is a forecast from weekends and fixed holidays.
+// the answer is a forecast from weekends and statutory days.
 func (c *Calendar) IsWorkday(d Date) bool {
 	if worked, ok := c.moved[d]; ok {
 		return worked
@@ -94,7 +134,7 @@ func (c *Calendar) IsWorkday(d Date) bool {
 	if weekend(d) {
 		return false
 	}
-	return c.Covers(d.Year) || !fixedHoliday(d)
+	return c.Covers(d.Year) || c.statutory(d) == ""
 }
 
 // Due is the last day of a time limit.
@@ -108,8 +148,7 @@ type Due struct {
 func (c *Calendar) Add(from Date, n int) Due {
 	due := Due{Date: from}
 	for n > 0 {
-		due.Date = due.Date.AddDays(1)
-		due.Provisional = due.Provisional || !c.Covers(due.Date.Year)
+		c.next(&due)
 		if c.IsWorkday(due.Date) {
 			n--
 		}
@@ -123,27 +162,18 @@ func (c *Calendar) AddDays(from Date, n int) Due {
 	due := Due{Date: from.AddDays(n)}
 	due.Provisional = !c.Covers(due.Date.Year)
 	for !c.IsWorkday(due.Date) {
-		due.Date = due.Date.AddDays(1)
-		due.Provisional = due.Provisional || !c.Covers(due.Date.Year)
+		c.next(&due)
 	}
 	return due
+}
+
+// next moves a date on by one day.
+func (c *Calendar) next(due *Due) {
+	due.Date = due.Date.AddDays(1)
+	due.Provisional = due.Provisional || !c.Covers(due.Date.Year)
 }
 
 func weekend(d Date) bool {
 	w := d.Weekday()
 	return w == time.Saturday || w == time.Sunday
-}
-
-// fixedHoliday holds the days off whose date the Measures fix in the solar
-// calendar: 元旦, 劳动节 and 国庆节 (全国年节及纪念日放假办法 第二条, 2024).
-func fixedHoliday(d Date) bool {
-	switch d.Month {
-	case time.January:
-		return d.Day == 1
-	case time.May:
-		return d.Day <= 2
-	case time.October:
-		return d.Day <= 3
-	}
-	return false
 }
