@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,23 +24,27 @@ var orders = [][2]string{
 	{"registration_period.to", "bid_deadline"},
 }
 
-// contradictions finds dates of a notice that cannot all be true.
-func (t *NoticeType) contradictions(n Content, today workday.Date) []Finding {
+// contradictions finds dates of a notice that cannot all be true. A field of
+// which something has been found before is told once.
+func (t *NoticeType) contradictions(n Content, today workday.Date, before []Finding) []Finding {
 	var findings []Finding
+	known := func(field string) bool {
+		return slices.ContainsFunc(before, func(f Finding) bool { return f.Field == field && !f.Warning })
+	}
 	for _, pair := range orders {
 		first, a := t.moment(n, pair[0])
 		second, b := t.moment(n, pair[1])
-		if a == "" || b == "" || !after(first, second) {
+		key, _, _ := strings.Cut(pair[1], ".")
+		if a == "" || b == "" || !after(first, second) || known("fields."+key) {
 			continue
 		}
-		key, _, _ := strings.Cut(pair[1], ".")
 		findings = append(findings, blocking("fields."+key, "date.order", fmt.Sprintf("“%s”早于“%s”，请核对", b, a)))
 	}
 	for _, d := range []struct {
 		field, label string
 		day          workday.Date
 	}{{"formed_at", "信息形成日期", n.FormedAt}, {"decided_at", "决定作出日期", n.DecidedAt}} {
-		if today.Compare(d.day) < 0 {
+		if today.Compare(d.day) < 0 && !known(d.field) {
 			findings = append(findings, blocking(d.field, "date.future", fmt.Sprintf("“%s”晚于今天，请核对", d.label)))
 		}
 	}

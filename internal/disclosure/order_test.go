@@ -40,7 +40,7 @@ func TestContradictions(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
-			for _, f := range typ.contradictions(Content{Type: tt.typ, Fields: tt.fields, FormedAt: tt.formed}, today) {
+			for _, f := range typ.contradictions(Content{Type: tt.typ, Fields: tt.fields, FormedAt: tt.formed}, today, nil) {
 				got += f.Field + " " + f.Code
 			}
 			if got != tt.want {

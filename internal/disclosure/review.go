@@ -30,8 +30,8 @@ func (c *Catalog) Review(n Content, today workday.Date) []Finding {
 		}
 		findings = append(findings, f.review(v, "fields."+f.Key)...)
 	}
-	findings = append(findings, t.contradictions(n, today)...)
 	findings = append(findings, c.reviewRules(n, t, occasion{published: today})...)
+	findings = append(findings, t.contradictions(n, today, findings)...)
 	if n.BodyHTML == "" && len(n.Fields) == 0 && len(n.Attachments) == 0 {
 		findings = append(findings, blocking("body_html", "field.required", "公告没有内容：请填写正文、字段或附件"))
 	}

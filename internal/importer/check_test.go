@@ -43,7 +43,7 @@ func TestIssues(t *testing.T) {
 		{"the same title twice", []row{{}, {"fields.next_step": "重新招标"}}, "warning B5 title.duplicate"},
 		{"a project without a number", []row{{"project.name": "道路工程"}}, "error H4 field.required"},
 		{"a wrong credit code is a fault, a wrong check digit a warning", []row{{"fields.agency": "代理"}}, ""},
-		{"a future date of origin", []row{{"formed_at": "2026-12-31"}}, "error K4 date.future"},
+		{"a future date of origin", []row{{"formed_at": "2026-12-31"}}, "error K4 date.order"},
 		{"an unknown item", []row{{"items": "A1-04、A9-99"}}, "error M4 reference.unknown"},
 		{"an unknown predecessor", []row{{"relations": "12345678"}}, "error N4 reference.unknown"},
 		{"an unknown file", []row{{"attachments": "x"}}, "error Z4 attachment.unknown"},

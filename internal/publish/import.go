@@ -30,7 +30,7 @@ func (s *Service) Trial(ctx context.Context, a disclosure.Actor) (*disclosure.Ca
 		if err != nil {
 			return content, nil, err
 		}
-		findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, true)
+		findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, now, true)
 		return content, findings, err
 	}, nil
 }
@@ -117,7 +117,7 @@ func (s *Service) importEntry(ctx context.Context, a disclosure.Actor, e disclos
 	if err != nil || !submit {
 		return []disclosure.Transition{t}, err
 	}
-	findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, true)
+	findings, err := s.review(ctx, disclosure.StaffNotice{Reading: head, Notice: t.Notice}, s.Now(), true)
 	if err != nil {
 		return nil, err
 	}

@@ -130,8 +130,7 @@ func (s *Service) Checks(ctx context.Context, n disclosure.StaffNotice) ([]discl
 }
 
 // review returns what stands between the notice and the next step, taken at the
-// given moment. byEditor
-// leaves out what only a second person can say about files.
+// given moment. byEditor leaves out what only a second person can say about files.
 func (s *Service) review(ctx context.Context, n disclosure.StaffNotice, at time.Time, byEditor bool) ([]disclosure.Finding, error) {
 	findings, err := s.findings(ctx, n, at)
 	if err != nil {
