@@ -44,7 +44,7 @@ func (s *Store) provider() (*goose.Provider, error) {
 // SQLite file get in each other's way while it becomes one; they try again.
 func (s *Store) migrate(ctx context.Context) error {
 	err := s.upgrade(ctx)
-	for tries := 0; tries < 50 && isBusy(err); tries++ {
+	for tries := 0; tries < 100 && (isBusy(err) || s.file != "" && overtaken(err)); tries++ {
 		select {
 		case <-ctx.Done():
 			return err
@@ -59,6 +59,13 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	return s.fillDerived(ctx)
+}
+
+// overtaken reports whether a migration failed, as it does when another process
+// has made the same step meanwhile.
+func overtaken(err error) bool {
+	partial := new(goose.PartialError)
+	return errors.As(err, &partial)
 }
 
 func (s *Store) upgrade(ctx context.Context) error {

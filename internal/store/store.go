@@ -94,7 +94,7 @@ func (s *Store) openSQLite(o Options) error {
 	if s.file == "" {
 		return errors.New("store: sqlite: needs a file")
 	}
-	base := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
+	base := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-8192)&_pragma=mmap_size(1073741824)&_pragma=secure_delete(1)&_dqs=0&_defensive=1"
 	write := base + "&_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	if o.MustExist {
