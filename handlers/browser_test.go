@@ -51,6 +51,9 @@ type tab struct {
 // or fails where all tests must run.
 func (w *world) tab(t *testing.T, width, height int64) *tab {
 	t.Helper()
+	if raceDetector {
+		t.Skip("the browser is driven in the run without the race detector: scripts/test")
+	}
 	browser, err := chromium()
 	if err != nil {
 		if os.Getenv("GONGKAI_TEST_ALL") != "" {
