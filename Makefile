@@ -22,8 +22,12 @@ build: ## Build the one binary, static, into bin/.
 	$(build) -o $(binary) ./cmd/gongkai
 
 .PHONY: test
-test: ## Run all tests with the race detector, on real databases.
+test: ## Run all tests on real databases, the concurrent ones under the race detector.
 	scripts/with-services scripts/test
+
+.PHONY: race
+race: ## Run everything under the race detector: half an hour.
+	scripts/with-services scripts/test race
 
 .PHONY: cover
 cover: ## Say how much the tests cover.
