@@ -51,7 +51,7 @@ func (s *Server) routeImports(app *fiber.App, read, write fiber.Handler) {
 
 // patient gives a handler more time than the usual deadline.
 func (s *Server) patient(c *fiber.Ctx) error {
-	ctx, cancel := context.WithTimeout(context.Background(), importTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), importTimeout) //nolint:forbidigo // it outlives the request
 	defer cancel()
 	c.SetUserContext(ctx)
 	return c.Next()

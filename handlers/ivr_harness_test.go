@@ -195,5 +195,3 @@ func twoProjects(t *testing.T, w *world) {
 		w.publish(t, w.draft(t, tender, "工程"+code, object{"project": object{"code": code, "name": "工程" + code[7:]}}))
 	}
 }
-
-func noticeRef(code string) disclosure.NoticeRef { return disclosure.NoticeRef{Code: code} }

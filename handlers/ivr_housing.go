@@ -61,7 +61,7 @@ func backToHousing(ctx context.Context, c *call) error {
 	return c.openList(ctx, 0)
 }
 
-func showOwn(_ context.Context, c *call, s *screen) error {
+func showOwn(_ context.Context, _ *call, s *screen) error {
 	s.prompt = "请按受理编号，字母按所在的数字键，以井号键结束。"
 	return nil
 }
@@ -76,7 +76,7 @@ func pressOwn(_ context.Context, c *call, _ string) error {
 	return nil
 }
 
-func showTail(_ context.Context, c *call, s *screen) error {
+func showTail(_ context.Context, _ *call, s *screen) error {
 	s.prompt = "请按身份证号码的最后四位，末位是字母的按星号键，以井号键结束。"
 	return nil
 }
@@ -111,18 +111,18 @@ func (c *call) locked() bool {
 	if c.tries >= maxTries {
 		return true
 	}
-	m, ok := c.hotline.missed.GetIfPresent(c.in.caller)
+	m, ok := c.missed.GetIfPresent(c.in.caller)
 	return ok && c.in.caller != "" && m.n >= maxTries && c.now.Sub(m.last) < lockTime
 }
 
 func (c *call) missedOnce() {
 	c.tries++
 	if !c.again && c.in.caller != "" {
-		m, _ := c.hotline.missed.GetIfPresent(c.in.caller)
+		m, _ := c.missed.GetIfPresent(c.in.caller)
 		if c.now.Sub(m.last) >= lockTime {
 			m.n = 0
 		}
-		c.hotline.missed.Set(c.in.caller, missed{m.n + 1, c.now})
+		c.missed.Set(c.in.caller, missed{m.n + 1, c.now})
 	}
 	c.note, c.node, c.typed = "没有查到，请核对受理编号和证件号码。", nodeOwn, ""
 	if c.tries >= maxTries {

@@ -18,7 +18,7 @@ const (
 
 var shanghai = workday.Shanghai
 
-func showProgress(_ context.Context, c *call, s *screen) error {
+func showProgress(_ context.Context, _ *call, s *screen) error {
 	s.prompt = "请按项目编号或者公告编号的数字，字母按所在的数字键，可以只按最后六位，以井号键结束。"
 	return nil
 }

@@ -91,7 +91,7 @@ func (b *book) writeMarks() {
 		for i, m := range batch {
 			list[i] = m.Delivery
 		}
-		granted, err := b.p.store.Mark(context.Background(), b.p.owner, list, b.p.counted, b.p.now())
+		granted, err := b.p.store.Mark(context.Background(), b.p.owner, list, b.p.counted, b.p.now()) //nolint:forbidigo // what was called is booked also while stopping
 		if err != nil {
 			b.p.log.Error("cards were not marked; they are tried again", "error", err)
 		}
@@ -139,7 +139,7 @@ func (b *book) write(batch []entry) {
 		list[i] = e.Settled
 	}
 	for try := range 5 {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:forbidigo // likewise
 		n, err := b.p.store.Settle(ctx, b.p.owner, list)
 		cancel()
 		if err == nil {
@@ -150,7 +150,7 @@ func (b *book) write(batch []entry) {
 			break
 		}
 		b.p.log.Error("results were not written", "try", try+1, "error", err)
-		every(context.Background(), time.Second)
+		every(context.Background(), time.Second) //nolint:forbidigo // likewise
 	}
 	for _, e := range batch {
 		if e.done != nil {

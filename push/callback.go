@@ -239,7 +239,7 @@ func (p *People) join(who disclosure.Identity) {
 		return // they stay two people until they link themselves
 	}
 	who.UnionID = union
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) //nolint:forbidigo // it outlives the callback
 	defer cancel()
 	if _, err := p.Store.SignIn(ctx, who, nil, p.Now()); err != nil {
 		p.Log.Warn("two accounts of one person were not joined", "error", err)

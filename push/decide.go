@@ -78,10 +78,6 @@ const maxAttempts = 8
 // classRule is what one class of failure leads to.
 type classRule func(d disclosure.Delivery, tries int, now time.Time) Decision
 
-func queued(wait time.Duration) Decision {
-	return Decision{State: disclosure.DeliveryQueued, Wait: wait}
-}
-
 // nextChannel queues the row at once: what the failure says of the account makes
 // the planner choose another way.
 func nextChannel(change disclosure.AccountChange) classRule {

@@ -78,7 +78,7 @@ func TestP01OneRowEach(t *testing.T) {
 		b.fake.answer = func(int, push.Message) error { return &push.SendError{Class: disclosure.ClassSerialise} }
 		for i := range 6 {
 			b.start(fmt.Sprintf("w%d", i))
-			time.Sleep(time.Duration(i) * 20 * time.Millisecond) //nolint:forbidigo // where it is broken off is the test
+			time.Sleep(time.Duration(i) * 20 * time.Millisecond)
 			b.stop()
 		}
 		b.start("last")
@@ -192,7 +192,7 @@ func TestP06WithdrawnNeverSent(t *testing.T) {
 		b.start("w2")
 		b.until("some are sent", func() bool { calls, _ := b.fake.count(); return calls > 100 })
 		b.withdraw(n)
-		time.Sleep(push.SettleTime) //nolint:forbidigo // what publish waits before it answers
+		time.Sleep(push.SettleTime)
 		acknowledged := time.Now()
 		b.until("the rest is cancelled", func() bool { return b.settled() })
 		b.stop()
@@ -274,11 +274,11 @@ func TestP08KillSwitch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(push.SettleTime) //nolint:forbidigo // what handlers wait before they answer
+			time.Sleep(push.SettleTime)
 			before, _ := b.fake.count()
 			b.stop()
 			b.start("w2")
-			time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in which nothing may happen
+			time.Sleep(300 * time.Millisecond)
 			if after, _ := b.fake.count(); after != before || after == 1_500 {
 				t.Errorf("%d calls before, %d after", before, after)
 			}
@@ -290,7 +290,7 @@ func TestP08KillSwitch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(push.SettleTime) //nolint:forbidigo // until the workers know
+			time.Sleep(push.SettleTime)
 			skip(2 * time.Minute)       // what a switch held back is looked at again in a minute
 			b.until("the rest follows", func() bool { return b.settled() })
 			if got := b.states(); got[disclosure.DeliveryAccepted] != 1_500 {
@@ -337,7 +337,7 @@ func TestP10Quota(t *testing.T) {
 			stops = append(stops, b.stop)
 		}
 		b.until("the day's ordinary share is used", func() bool { calls, _ := b.fake.count(); return calls >= 90 })
-		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in which no more may go out
+		time.Sleep(300 * time.Millisecond)
 		if calls, _ := b.fake.count(); calls != 90 {
 			t.Errorf("%d calls of 90 allowed", calls)
 		}
@@ -369,7 +369,7 @@ func TestP10ParkedByWeChat(t *testing.T) {
 		b.publish("道路招标")
 		b.start("w1")
 		b.until("WeChat said stop", func() bool { return refused.Load() > 0 })
-		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in which no more may go out
+		time.Sleep(300 * time.Millisecond)
 		before, _ := b.fake.count()
 		if before > 28 {
 			t.Errorf("%d calls; after the refusal only what was under way may follow", before)
@@ -396,7 +396,7 @@ func TestP11QuietHours(t *testing.T) {
 		b.publish("夜里的公告")
 		b.start("w1")
 		b.until("all wait", func() bool { return b.states()[disclosure.DeliveryQueued] == 50 })
-		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in which none may go out
+		time.Sleep(300 * time.Millisecond)
 		if calls, _ := b.fake.count(); calls != 0 {
 			t.Errorf("%d cards in quiet hours", calls)
 		}
@@ -464,7 +464,7 @@ func TestP13PoisonTemplate(t *testing.T) {
 			st, err := b.store.PushStatus(t.Context(), b.now())
 			return err == nil && len(st.Switches) == 1 && st.Switches[0].Scope == disclosure.ScopeTemplate+byFollowing.ID && st.Switches[0].Seeded
 		})
-		time.Sleep(push.SettleTime) //nolint:forbidigo // until all workers know
+		time.Sleep(push.SettleTime)
 		calls, _ := b.fake.count()
 		failed := b.states()[disclosure.DeliveryFailed]
 		if failed == 0 || calls > 200 {
@@ -479,7 +479,7 @@ func TestP13PoisonTemplate(t *testing.T) {
 		if n, err := b.store.Resend(t.Context(), storetest.Admin, disclosure.Resend{States: disclosure.ResendStates}, b.now()); err != nil || int(n) != failed {
 			t.Errorf("resent %d of %d, %v", n, failed, err)
 		}
-		time.Sleep(push.SettleTime) //nolint:forbidigo // until the workers know
+		time.Sleep(push.SettleTime)
 		skip(2 * time.Minute)
 		b.until("all have it", func() bool { return b.settled() && b.states()[disclosure.DeliveryAccepted] == 300 })
 		for openid, n := range b.fake.perPerson() {
@@ -500,7 +500,7 @@ func TestP14Canary(t *testing.T) {
 		b.publish("道路招标")
 		b.start("w1")
 		b.until("the event is stopped", func() bool { return b.event(0).Paused })
-		time.Sleep(push.SettleTime) //nolint:forbidigo // in which no more may go out
+		time.Sleep(push.SettleTime)
 		if calls, _ := b.fake.count(); calls > 5 {
 			t.Errorf("%d calls with a bad template", calls)
 		}
@@ -574,7 +574,7 @@ func TestP19BacksOff(t *testing.T) {
 		b.publish("道路招标")
 		b.start("w1")
 		b.until("it was tried", func() bool { calls, _ := b.fake.count(); return calls >= 5 })
-		time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in which little may happen
+		time.Sleep(300 * time.Millisecond)
 		if calls, _ := b.fake.count(); calls > 10 {
 			t.Errorf("%d calls to a WeChat that is down: the first cards of an event are on trial", calls)
 		}

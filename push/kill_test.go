@@ -99,7 +99,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.keys[in.OpenID+in.Key] = true
 	c.mu.Unlock()
-	time.Sleep(time.Millisecond) //nolint:forbidigo // how long WeChat takes
+	time.Sleep(time.Millisecond)
 	fmt.Fprintf(w, `{"id":"%d"}`, n)
 }
 

@@ -226,7 +226,7 @@ func every(ctx context.Context, interval time.Duration) bool {
 // complain logs what is tried again by itself.
 func (p *Push) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		p.log.Error(what, "error", err)
+		p.log.Error("work is tried again", "what", what, "error", err)
 	}
 }
 

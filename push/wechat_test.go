@@ -185,7 +185,7 @@ func TestFaultsAreTyped(t *testing.T) {
 	}{
 		{"refused by the person", reply(`{"errcode":43101,"errmsg":"user refuse to accept the msg rid: 6230e8f1-30cc6d11-51ff3f65"}`), disclosure.ClassConsent, 43101},
 		{"openid in the words", reply(`{"errcode":40003,"errmsg":"invalid openid oOPENID-OF-A-PERSON-1234567890 hint"}`), disclosure.ClassIdentity, 40003},
-		{"field named", reply(`{"errcode":47003,"errmsg":"argument invalid! data.thing1.value is emtpy"}`), disclosure.ClassTemplate, 47003},
+		{"field named", reply(`{"errcode":47003,"errmsg":"argument invalid! data.thing1.value is empty"}`), disclosure.ClassTemplate, 47003},
 		{"not on the list of addresses", reply(`{"errcode":40164,"errmsg":"invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: x"}`), disclosure.ClassConfig, 40164},
 		{"busy", reply(`{"errcode":-1,"errmsg":"system error"}`), disclosure.ClassRetry, -1},
 		{"an unknown code", reply(`{"errcode":99999,"errmsg":"?"}`), disclosure.ClassRetry, 99999},

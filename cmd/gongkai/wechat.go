@@ -154,12 +154,12 @@ func (c *config) useSimulator(sim *wechatsim.Sim, url string) {
 			if !showsCard(t) {
 				continue
 			}
-			switch {
-			case t.Type == wechatsim.ByFollowing:
+			switch t.Type {
+			case wechatsim.ByFollowing:
 				a.Template = t.ID
-			case t.Type == wechatsim.LongTerm:
+			case wechatsim.LongTerm:
 				a.Subscribe = t.ID
-			case t.Type == wechatsim.OneOff:
+			case wechatsim.OneOff:
 				a.SubscribeOnce = t.ID
 			}
 		}

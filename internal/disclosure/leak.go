@@ -140,7 +140,7 @@ func (s *leakScanner) readRun(i int) int {
 		g, i = s.readGroup(i)
 		g.before = before
 		s.groups = append(s.groups, g)
-		next := i
+		var next int
 		if next, before = skipGap(s.text, i); before == gapNone || next >= len(s.text) {
 			break
 		}

@@ -43,7 +43,7 @@ func read(t testing.TB, media string, data []byte) (string, bool) {
 	return b.String(), whole
 }
 
-// pack makes a package of parts: name, content, name, content, …
+// pack makes a package of parts: name, content, name, content, ….
 func pack(t testing.TB, parts ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
