@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"encoding/csv"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -113,9 +114,7 @@ func TestBadDefinitions(t *testing.T) {
 	}
 	field := func(more object) object {
 		f := object{"key": "aa", "label": "甲", "kind": "text"}
-		for key, v := range more {
-			f[key] = v
-		}
+		maps.Copy(f, more)
 		return typ("fields", []any{f})
 	}
 	add := func(name, kind string, body any, want int, code disclosure.Code, at string) badInput {

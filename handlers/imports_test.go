@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -65,9 +66,7 @@ func failureRow(id string, with ...object) object {
 		"fields.tenderer": "亭湖区示范建设有限公司", "fields.failure_reason": "投标人少于3个。", "fields.failed_on": "2026年11月20日",
 		"fields.contact_phone": "0515-88880001"}
 	for _, m := range with {
-		for key, v := range m {
-			row[key] = v
-		}
+		maps.Copy(row, m)
 	}
 	return row
 }

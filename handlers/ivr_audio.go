@@ -73,7 +73,7 @@ func (a *audioStore) offer(text string, codes []string) string {
 			_ = os.WriteFile(filepath.Join(a.dir, name+".txt"), []byte(notices+"\n"+text), 0o600) // the memory has it too
 		}
 		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), voiceTimeout) // outlives the turn //nolint:forbidigo // it outlives the request
+			ctx, cancel := context.WithTimeout(context.Background(), voiceTimeout) //nolint:forbidigo // it outlives the turn
 			defer cancel()
 			if _, err := a.file(ctx, name); err != nil {
 				a.server.log.Warn("a prompt was not read aloud", "error", err)

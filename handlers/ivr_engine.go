@@ -313,13 +313,14 @@ func (c *call) keysOf(s screen) string {
 		keys = append(keys, c.Keymap.Handoff)
 	}
 	slices.Sort(keys)
-	digits := strings.Trim(strings.Join(slices.Compact(keys), ""), "*#")
+	var digits strings.Builder
+	digits.WriteString(strings.Trim(strings.Join(slices.Compact(keys), ""), "*#"))
 	for _, sign := range []string{"*", "#"} {
 		if slices.Contains(keys, sign) {
-			digits += sign
+			digits.WriteString(sign)
 		}
 	}
-	return digits
+	return digits.String()
 }
 
 // screen is what a node has to say.

@@ -3,13 +3,13 @@ package handlers_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 
 	"gongkai/handlers"
-	"gongkai/internal/disclosure"
 )
 
 const turnPath = "/api/v1/ivr/turn"
@@ -53,9 +53,7 @@ func (p *phone) send(with url.Values) heard {
 	if p.from != "" {
 		form.Set("caller", p.from)
 	}
-	for key, v := range with {
-		form[key] = v
-	}
+	maps.Copy(form, with)
 	r := p.w.call(p.t, "POST", turnPath, opts{as: "ivr", body: form.Encode(), want: 200,
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
 	p.last = checkTurn(p.t, r.body)

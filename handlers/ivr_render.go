@@ -254,18 +254,19 @@ func (h *hotline) vxmlField(b *strings.Builder, t turn, say, call string) {
 func dtmfGrammar(n int) string {
 	var b strings.Builder
 	b.WriteString(`<grammar mode="dtmf" version="1.0" root="keys" xmlns="http://www.w3.org/2001/06/grammar" type="application/srgs+xml">`)
-	key := `<one-of>`
+	var key strings.Builder
+	key.WriteString(`<one-of>`)
 	for _, k := range "0123456789*" {
-		key += fmt.Sprintf("<item>%c</item>", k)
+		key.WriteString(fmt.Sprintf("<item>%c</item>", k))
 	}
 	if n == 1 {
-		key += "<item>#</item>"
+		key.WriteString("<item>#</item>")
 	}
-	key += `</one-of>`
+	key.WriteString(`</one-of>`)
 	if n == 1 {
-		b.WriteString(`<rule id="keys" scope="public">` + key + `</rule>`)
+		b.WriteString(`<rule id="keys" scope="public">` + key.String() + `</rule>`)
 	} else {
-		fmt.Fprintf(&b, `<rule id="keys" scope="public"><item repeat="1-%d"><ruleref uri="#key"/></item></rule><rule id="key">%s</rule>`, n, key)
+		fmt.Fprintf(&b, `<rule id="keys" scope="public"><item repeat="1-%d"><ruleref uri="#key"/></item></rule><rule id="key">%s</rule>`, n, key.String())
 	}
 	b.WriteString(`</grammar>`)
 	return b.String()

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"encoding/base64"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -208,9 +209,7 @@ func TestHousingLookup(t *testing.T) {
 	draft := w.draft(t, housing, "分配结果公示")
 	rows := draft["fields"].(object)["allocation_results"].([]any)
 	second := object{}
-	for key, v := range rows[0].(object) {
-		second[key] = v
-	}
+	maps.Copy(second, rows[0].(object))
 	second["acceptance_no"], second["applicant"], second["id_number"] = "TH20260019", "李青山", otherID
 	draft["fields"].(object)["allocation_results"] = append(rows, second)
 	id := w.create(t, draft).text("id")
@@ -248,9 +247,7 @@ func TestHousingLookup(t *testing.T) {
 	// writes a row anew makes its own; the rest are found as before.
 	w.advance(2 * time.Hour)
 	kept, changed := rows[0].(object), object{}
-	for key, v := range second {
-		changed[key] = v
-	}
+	maps.Copy(changed, second)
 	kept["applicant"], kept["id_number"] = "王**", "3209************06"
 	changed["acceptance_no"], changed["id_number"] = "TH20260020", "320902199001010014"
 	w.amended(t, id, "correct", object{"changes": object{"fields": object{"allocation_results": []any{kept, changed}}}, "reason": "受理编号有误"})

@@ -176,7 +176,7 @@ func (b *bench) start(name string) *push.Push {
 	b.t.Cleanup(func() {
 		if !done {
 			cancel()
-			<-ended
+			<-ended // its error is of the cut
 		}
 	})
 	b.stop = func() {

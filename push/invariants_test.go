@@ -291,7 +291,7 @@ func TestP08KillSwitch(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(push.SettleTime)
-			skip(2 * time.Minute)       // what a switch held back is looked at again in a minute
+			skip(2 * time.Minute) // what a switch held back is looked at again in a minute
 			b.until("the rest follows", func() bool { return b.settled() })
 			if got := b.states(); got[disclosure.DeliveryAccepted] != 1_500 {
 				t.Errorf("deliveries = %v", got)

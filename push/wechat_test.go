@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -120,7 +119,7 @@ func newAdapter(t *testing.T, base string, tokens TokenStore, adjust ...func(*We
 	for _, f := range adjust {
 		f(&apps[0])
 	}
-	w, err := NewWeChat(WeChatConfig{APIURL: base, OpenURL: base, Apps: apps}, tokens, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+	w, err := NewWeChat(WeChatConfig{APIURL: base, OpenURL: base, Apps: apps}, tokens, slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -444,7 +443,7 @@ func TestConfigurationThatLetsAnybodyIn(t *testing.T) {
 	} {
 		app := base
 		tt.f(&app)
-		w, err := NewWeChat(WeChatConfig{APIURL: "http://127.0.0.1:1", Apps: []WeChatApp{app}}, &memoryTokens{}, slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now)
+		w, err := NewWeChat(WeChatConfig{APIURL: "http://127.0.0.1:1", Apps: []WeChatApp{app}}, &memoryTokens{}, slog.New(slog.DiscardHandler), time.Now)
 		if (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}

@@ -207,8 +207,7 @@ func (v httpVoice) Speak(ctx context.Context, text string) ([]byte, error) {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		var cause *url.Error
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*url.Error](err); ok {
 			err = cause.Err // without the address, which may hold a key
 		}
 		return nil, err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -44,7 +43,7 @@ func TestPushReachesAPhone(t *testing.T) {
 		}
 		templates := []disclosure.CardTemplate{{App: official, Kind: disclosure.AppOfficial, Channel: disclosure.ChannelTemplate,
 			ID: w.template("official", wechatsim.ByFollowing).ID, Fields: fields}}
-		p := push.New(push.Config{PublicURL: "https://gongkai.test", Templates: templates}, s, w.WeChat, push.NewSigner("k"), slog.New(slog.NewTextHandler(io.Discard, nil)), time.Now, "w1")
+		p := push.New(push.Config{PublicURL: "https://gongkai.test", Templates: templates}, s, w.WeChat, push.NewSigner("k"), slog.New(slog.DiscardHandler), time.Now, "w1")
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()

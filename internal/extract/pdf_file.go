@@ -6,6 +6,7 @@ import (
 	"encoding/ascii85"
 	"errors"
 	"io"
+	"maps"
 	"strconv"
 )
 
@@ -82,9 +83,7 @@ func (d *document) noteTrailer(t dict) {
 	if t["Encrypt"] != nil {
 		d.encrypted = true
 	}
-	for k, v := range t {
-		d.trailer[k] = v
-	}
+	maps.Copy(d.trailer, t)
 }
 
 // objectNumber reads "12 0 " backwards from the word obj.

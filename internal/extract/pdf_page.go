@@ -2,6 +2,7 @@ package extract
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -196,8 +197,8 @@ func (p *page) advance(dx float64) { p.text = matrix{1, 0, 0, 1, dx, 0}.then(p.t
 
 func (p *page) setFont(v any) {
 	key, _ := v.(name)
-	for i := len(p.resources) - 1; i >= 0; i-- {
-		def := p.dict(p.resources[i]["Font"])[key]
+	for _, v := range slices.Backward(p.resources) {
+		def := p.dict(v["Font"])[key]
 		if def == nil {
 			continue
 		}
@@ -257,8 +258,8 @@ func (p *page) showAll(v any) {
 // paint draws a form or notes a picture.
 func (p *page) paint(v any) error {
 	key, _ := v.(name)
-	for i := len(p.resources) - 1; i >= 0; i-- {
-		if s, ok := p.resolve(p.dict(p.resources[i]["XObject"])[key]).(stream); ok {
+	for _, v := range slices.Backward(p.resources) {
+		if s, ok := p.resolve(p.dict(v["XObject"])[key]).(stream); ok {
 			if s.dict["Subtype"] != name("Form") {
 				p.pictures = true
 				return nil

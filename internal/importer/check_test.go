@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,7 @@ import (
 func failureRow(with map[string]any) map[string]any {
 	row := map[string]any{"no": "1", "title": "道路工程招标失败公告", "body": "区住建局", "source.name": "交易平台", "fields.tenderer": "某公司",
 		"fields.failure_reason": "投标人少于3个。", "fields.failed_on": "2026-11-20", "fields.contact_phone": "0515-88880001"}
-	for key, v := range with {
-		row[key] = v
-	}
+	maps.Copy(row, with)
 	return row
 }
 

@@ -11,6 +11,7 @@ package importer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -78,9 +79,7 @@ func (s *Service) compare(ctx context.Context, c *checked) error {
 		if err != nil {
 			return err
 		}
-		for k, v := range found {
-			known[k] = v
-		}
+		maps.Copy(known, found)
 	}
 	kept, places := c.entries[:0], c.places[:0]
 	for i, e := range c.entries {

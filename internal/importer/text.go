@@ -84,13 +84,13 @@ var titleEnd = regexp.MustCompile(`(公告|公示|结果|计划|信息|通知|�
 
 // title is the first lines up to one that ends as titles do, at most three.
 func (p *proposer) title() string {
-	title := ""
+	var title strings.Builder
 	for i, l := range p.lines[:min(3, len(p.lines))] {
 		if strings.ContainsAny(l, "：:。") && i > 0 {
 			break
 		}
-		if title += l; titleEnd.MatchString(title) {
-			return clip(title, 200)
+		if title.WriteString(l); titleEnd.MatchString(title.String()) {
+			return clip(title.String(), 200)
 		}
 	}
 	return clip(p.lines[0], 200)

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/google/uuid"
 
@@ -82,9 +83,7 @@ func (s *Service) CommitImport(ctx context.Context, r disclosure.Request, id str
 		if err != nil {
 			return i, err
 		}
-		for key, was := range found {
-			known[key] = was
-		}
+		maps.Copy(known, found)
 	}
 	var ts []disclosure.Transition
 	keys := make([]disclosure.ImportKey, 0, len(entries))

@@ -143,12 +143,13 @@ func scanNumber(s string, i int) (number, int) {
 	}
 	n := number{whole: s[start:i]}
 	if len(n.whole) <= 3 {
-		grouped := n.whole
+		var grouped strings.Builder
+		grouped.WriteString(n.whole)
 		for i+4 <= len(s) && s[i] == ',' && allDigits(s[i+1:i+4]) && (i+4 == len(s) || !isDigit(s[i+4])) {
-			grouped += s[i+1 : i+4]
+			grouped.WriteString(s[i+1 : i+4])
 			i += 4
 		}
-		n.whole = grouped
+		n.whole = grouped.String()
 	}
 	if i+1 < len(s) && s[i] == '.' && isDigit(s[i+1]) {
 		end := i + 1

@@ -66,7 +66,7 @@ func TestVocabulary(t *testing.T) {
 				got = append(got, w.Word)
 			}
 		}
-		for _, word := range strings.Fields(want) {
+		for word := range strings.FieldsSeq(want) {
 			if !slices.Contains(got, word) {
 				t.Errorf("%s stands for %v, not %s", letters, got, word)
 			}
