@@ -257,7 +257,7 @@ func dtmfGrammar(n int) string {
 	var key strings.Builder
 	key.WriteString(`<one-of>`)
 	for _, k := range "0123456789*" {
-		key.WriteString(fmt.Sprintf("<item>%c</item>", k))
+		fmt.Fprintf(&key, "<item>%c</item>", k)
 	}
 	if n == 1 {
 		key.WriteString("<item>#</item>")

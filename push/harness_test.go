@@ -176,7 +176,7 @@ func (b *bench) start(name string) *push.Push {
 	b.t.Cleanup(func() {
 		if !done {
 			cancel()
-			<-ended // its error is of the cut
+			<-ended //nolint:errcheck // it ends because it was told to
 		}
 	})
 	b.stop = func() {
