@@ -174,7 +174,7 @@ func (s *Server) calendarFile(page disclosure.DeadlinePage) string {
 		e.SetDescription(s.eventText(page.Catalog, d))
 		e.SetURL(s.PublicURL + "/n/" + d.Notice.Code)
 	}
-	return cal.Serialize()
+	return cal.Serialize(ics.WithNewLineWindows) // RFC 5545 3.1: whatever the server runs on
 }
 
 func eventID(d disclosure.NoticeDeadline) string {

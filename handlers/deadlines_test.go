@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,9 @@ func TestDeadlinesAsACalendarFile(t *testing.T) {
 	r := w.get(t, "/api/v1/deadlines.ics?sector=construction")
 	if !strings.HasPrefix(r.header.Get("Content-Type"), "text/calendar") {
 		t.Errorf("type %s", r.header.Get("Content-Type"))
+	}
+	if lines := strings.Split(string(r.body), "\r\n"); strings.Contains(strings.Join(lines, ""), "\n") || slices.ContainsFunc(lines, func(l string) bool { return len(l) > 75 }) {
+		t.Errorf("not folded as RFC 5545 wants: %q", r.body)
 	}
 	cal, err := ics.ParseCalendar(strings.NewReader(string(r.body)))
 	if err != nil {

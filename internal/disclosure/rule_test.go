@@ -77,6 +77,8 @@ var ruleCases = []struct {
 	{"D2 at the limit", "construction.approval", nil, map[string]any{"decided_on": "2026-11-12"}, ""},
 	{"D2 broken", "construction.approval", nil, map[string]any{"decided_on": "2026-11-11"}, "D2 date.too_late"},
 	{"D2 of a penalty", "medical.penalty", nil, map[string]any{"decided_on": "2026-11-11"}, "D2 date.too_late"},
+	{"D2 from the decision date of the notice", "construction.penalty", func(c *Content) { c.DecidedAt = date("2026-11-11") }, nil, "D2 date.too_late"},
+	{"D2 at the limit of that date", "construction.penalty", func(c *Content) { c.DecidedAt = date("2026-11-12") }, nil, ""},
 	{"D4 sale kept", "construction.tender_notice", nil, map[string]any{"document_period": period("2026-11-23", "2026-11-30")}, ""},
 	{"D4 sale at the limit", "construction.tender_notice", nil, map[string]any{"document_period": period("2026-11-23", "2026-11-28")}, ""},
 	{"D4 sale broken", "construction.tender_notice", nil, map[string]any{"document_period": period("2026-11-23", "2026-11-27")}, "D4! date.too_early"},
@@ -368,6 +370,12 @@ func TestDeadlinesOfNotices(t *testing.T) {
 		if got := c.Deadlines(n); got != nil {
 			t.Errorf("%s, terminated: %v", code, got)
 		}
+	}
+	// The award notice goes out when the winner is fixed (招标投标法 第四十五条).
+	n := Notice{Content: contentOn(t, c, "construction.award_result", testDay, true, map[string]any{"winner_fixed_on": "2026-11-20"}),
+		PublishedAt: testDay.Start(), Status: StatusPublished}
+	if d := c.Deadlines(n); len(d) != 3 || d[2].Rule != "D9.contract" || d[2].From != date("2026-11-20") {
+		t.Errorf("without the day of the award notice: %+v", d)
 	}
 }
 

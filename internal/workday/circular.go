@@ -13,7 +13,10 @@ import (
 )
 
 var (
-	circularYear  = regexp.MustCompile(`(\d{4})年(?:部分)?节假日`)
+	circularYear = regexp.MustCompile(`(\d{4})年(?:(?:部分)?节假日|元旦)`) // in the title, or “现将2027年元旦、春节…”
+	// A line that ends in none of these goes on in the next: the title of the
+	// official page is two lines, and text out of a PDF is wrapped anywhere.
+	circularWrap  = regexp.MustCompile(`([^。;:天班假休息\n])\n+`)
 	circularPaper = regexp.MustCompile(`国办发明电\[\d{4}\]\d+号`)
 	circularNote  = regexp.MustCompile(`\([^()]*?(?:周|星期)([一二三四五六日天])[^()]*\)`)
 	anyNote       = regexp.MustCompile(`\([^()]*\)`)
@@ -52,8 +55,8 @@ func ParseCircular(text string) (Year, error) {
 	return y, y.Check()
 }
 
-// plainCircular folds widths and brackets, drops blanks, and leaves of the notes
-// in brackets only the weekday: “1月4日（农历…、周日）” becomes “1月4日<日>”.
+// plainCircular folds widths and brackets, drops blanks, joins wrapped lines, and
+// leaves of the notes in brackets only the weekday: “1月4日（农历…、周日）” becomes “1月4日<日>”.
 func plainCircular(text string) string {
 	text = width.Fold.String(text)
 	text = strings.NewReplacer("〔", "[", "〕", "]", "【", "[", "】", "]").Replace(text)
@@ -64,6 +67,7 @@ func plainCircular(text string) string {
 		return c
 	}, text)
 	text = strings.NewReplacer("<", "", ">", "").Replace(text)
+	text = circularWrap.ReplaceAllString(text, "$1")
 	return anyNote.ReplaceAllString(circularNote.ReplaceAllString(text, "<$1>"), "")
 }
 

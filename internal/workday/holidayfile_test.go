@@ -71,6 +71,34 @@ func TestCircularsGiveThePublishedTables(t *testing.T) {
 	}
 }
 
+// The official page breaks the title in two, text out of a PDF is wrapped
+// anywhere, and the title may have been left behind.
+func TestCircularsAreReadAcrossLines(t *testing.T) {
+	wrapped := func(text string, n int) string {
+		var b strings.Builder
+		for line := range strings.SplitSeq(text, "\n") {
+			for i, r := range []rune(line) {
+				if i > 0 && i%n == 0 {
+					b.WriteString("\r\n")
+				}
+				b.WriteRune(r)
+			}
+			b.WriteString("\r\n")
+		}
+		return b.String()
+	}
+	_, body, _ := strings.Cut(circular2024, "机构：\n")
+	texts := []string{strings.Replace(circular2024, "2024年部分", "2024年\n　　部分", 1), body}
+	for n := 9; n < 40; n++ {
+		texts = append(texts, wrapped(circular2024, n))
+	}
+	for _, text := range texts {
+		if y, err := ParseCircular(text); err != nil || !sameDays(y, published(t, 2024)) {
+			t.Errorf("%s\n%+v, %v", text, y, err)
+		}
+	}
+}
+
 // A circular may move days of the December before: that of 2019 did.
 func TestCircularReachesIntoDecember(t *testing.T) {
 	y, err := ParseCircular(strings.Replace(circular2026, "一、元旦：1月1日（周四）至3日（周六）放假调休，共3天。1月4日（周日）上班。",
