@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 
@@ -90,6 +92,9 @@ func readHolidays(stdin io.Reader, path string, only int) ([]workday.Year, error
 	years, err := workday.ParseHolidays(data)
 	if err != nil {
 		return nil, faulty("没有导入：%w", err)
+	}
+	for i := range years {
+		years[i].Source = cmp.Or(years[i].Source, "导入的文件 "+filepath.Base(path)) // not every format names its circular
 	}
 	if only == 0 {
 		return years, nil

@@ -225,7 +225,7 @@ func (a *applier) recountNotice(ctx context.Context, id string) ([]string, store
 	if !timed || is == *was {
 		return changes, n, nil
 	}
-	changes = append(changes, fmt.Sprintf("%s:%s→%s", is.Rule, was.Due, is.Due))
+	changes = append(changes, fmt.Sprintf("%s:%s→%s", is.Rule, dayText(was.Due, was.Provisional), dayText(is.Due, is.Provisional)))
 	if err := a.putTimeliness(ctx, id, is); err != nil {
 		return nil, n, err
 	}
@@ -252,14 +252,21 @@ func deadlineChanges(old, list []disclosure.Deadline) []string {
 			if same(old[i], d) {
 				continue
 			}
-			was = workday.DateOf(old[i].DueAt).String()
+			was = dayText(workday.DateOf(old[i].DueAt), old[i].Provisional)
 		}
-		out = append(out, fmt.Sprintf("%s:%s→%s", d.Rule, was, workday.DateOf(d.DueAt)))
+		out = append(out, fmt.Sprintf("%s:%s→%s", d.Rule, was, dayText(workday.DateOf(d.DueAt), d.Provisional)))
 	}
 	if len(out) == 0 {
 		out = append(out, "–")
 	}
 	return out
+}
+
+func dayText(d workday.Date, provisional bool) string {
+	if provisional {
+		return d.String() + "（暂定）"
+	}
+	return d.String()
 }
 
 // fillDerived derives from the notices that were public before there was
