@@ -75,10 +75,11 @@ func newMigrate(p *program) *cobra.Command {
 		Short: "把数据库升级到本程序的结构（serve 启动时也会做）",
 		Args:  cobra.NoArgs,
 	}
+	asJSON := jsonFlag(cmd)
 	epoch := cmd.Flags().Bool("new-epoch", false, "恢复 PostgreSQL 备份之后用：使各处缓存不把恢复前的内容当作现在的")
 	storeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := p.open(cmd)
+		s, err := p.openOrCreate(cmd)
 		if err != nil {
 			return err
 		}
@@ -92,8 +93,7 @@ func newMigrate(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "数据库结构版本 %d\n", v)
-		return nil
+		return p.print(*asJSON, map[string]int64{"schema": v}, func(w io.Writer) { fmt.Fprintf(w, "数据库结构版本 %d\n", v) })
 	}
 	return cmd
 }

@@ -70,6 +70,9 @@ func newBackupVerify(p *program) *cobra.Command {
 func printBackup(w io.Writer, title string, r store.BackupReport) {
 	fmt.Fprintf(w, "%s：公告 %d 条（公开 %d 条），版本 %d 个，审计日志 %d 行，变更流到 %d，结构版本 %d\n",
 		title, r.Notices, r.Public, r.Revisions, r.Audit, r.Feed, r.Schema)
+	if !r.Checksum {
+		fmt.Fprintln(w, "注意：旁边没有 .sha256 文件，只检验了结构和审计链，没有核对校验和。")
+	}
 }
 
 func newBackupRestore(p *program) *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,10 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
@@ -129,6 +130,11 @@ func addOptions(cmd *cobra.Command, keys ...string) {
 			cmd.Flags().StringSlice(flagName(o.key), v, o.help)
 		}
 		_ = cmd.Flags().SetAnnotation(flagName(o.key), annotation, []string{o.key}) // the flag exists
+		if name := o.key + "_file"; o.secret {
+			cmd.Flags().String(flagName(name), "", "从这个文件读取 "+o.key)
+			_ = cmd.Flags().SetAnnotation(flagName(name), annotation, []string{name}) // likewise
+			_ = cmd.Flags().MarkHidden(flagName(name))                                // `gongkai config --help` tells of all of them
+		}
 	}
 }
 
@@ -159,8 +165,12 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 			return nil, err
 		}
 		for _, key := range l.Keys() {
-			if !knownKey(key) {
+			i := slices.IndexFunc(options, func(o option) bool { return o.key == key })
+			if i < 0 {
 				return nil, usage("%s中有不认识的配置项“%s”%s", layer.name, key, suggestion(key))
+			}
+			if kind := options[i].misfit(l.Get(key)); kind != "" {
+				return nil, usage("%s中的 %s 应为%s，现在是“%v”", layer.name, key, kind, options[i].shown(l.Get(key)))
 			}
 			c.origin[key] = layer.name
 		}
@@ -175,22 +185,46 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 	return c, c.check()
 }
 
-func knownKey(key string) bool {
-	return slices.ContainsFunc(options, func(o option) bool { return o.key == key })
+// misfit names the kind of value the setting takes when v is none; "" when v is
+// one, as the environment writes it or as YAML does.
+func (o option) misfit(v any) string {
+	text, err := fmt.Sprint(v), error(nil)
+	switch o.byDef.(type) {
+	case int:
+		_, err = strconv.Atoi(text)
+	case bool:
+		_, err = strconv.ParseBool(text)
+	case string:
+		switch v.(type) {
+		case map[string]any, []any:
+			return "一个值"
+		}
+	case []string:
+		if _, nested := v.(map[string]any); nested {
+			return "一列值"
+		}
+	}
+	if err == nil {
+		return ""
+	}
+	return kindName(fmt.Sprintf("%T", o.byDef))
+}
+
+// shown is what may be printed of a value.
+func (o option) shown(v any) any {
+	if o.secret {
+		return "（不显示）"
+	}
+	return v
 }
 
 // suggestion names the known key nearest to a mistyped one.
 func suggestion(key string) string {
-	best, distance := "", 4
-	for _, o := range options {
-		if d := levenshtein.ComputeDistance(key, o.key); d < distance {
-			best, distance = o.key, d
-		}
+	keys := make([]string, len(options))
+	for i, o := range options {
+		keys[i] = o.key
 	}
-	if best == "" {
-		return "；全部配置项见 gongkai config init"
-	}
-	return fmt.Sprintf("，是否想写“%s”？", best)
+	return cmp.Or(nearest(key, keys), "；全部配置项见 gongkai config init")
 }
 
 func loadDefaults(l *koanf.Koanf) error {
@@ -252,6 +286,9 @@ func readSecretFiles(l *koanf.Koanf) error {
 		if !o.secret || !l.Exists(name) {
 			continue
 		}
+		if l.String(o.key) != "" {
+			return usage("%s 和 %s 只能写一个", o.key, name)
+		}
 		b, err := os.ReadFile(l.String(name))
 		if err != nil {
 			return usage("%s：%w", name, err)
@@ -282,7 +319,8 @@ func (c *config) check() error {
 		return usage("limits.rate 和 limits.burst 不能为负")
 	}
 	for _, addr := range []string{c.Listen, c.OpsListen, c.StaffListen} {
-		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+		_, port, err := net.SplitHostPort(addr)
+		if _, bad := strconv.ParseUint(port, 10, 16); addr != "" && (err != nil || bad != nil) {
 			return usage("地址“%s”应写成 主机:端口，如 127.0.0.1:8080", addr)
 		}
 	}
@@ -304,6 +342,11 @@ func (c *config) check() error {
 	}
 	if c.Redis != "" && !strings.HasPrefix(c.Redis, "redis://") && !strings.HasPrefix(c.Redis, "rediss://") {
 		return usage("redis 应以 redis:// 或 rediss:// 开头")
+	}
+	for _, o := range []struct{ key, url string }{{"database", c.Database}, {"redis", c.Redis}} {
+		if _, err := url.Parse(o.url); err != nil && !strings.HasPrefix(o.url, "sqlite:") {
+			return usage("%s 的网址写得不对；用户名和密码中的特殊字符须写成 %%XX", o.key) // never echoed: it holds a password
+		}
 	}
 	if u, err := url.Parse(c.PublicURL); err != nil || c.PublicURL != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return usage("public_url 应为 http:// 或 https:// 开头的网址")

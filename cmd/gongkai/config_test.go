@@ -53,6 +53,7 @@ func TestConfigLayers(t *testing.T) {
 		{"nested flag", nil, []string{"--log.level", "debug"}, "log.level: debug  # 命令行"},
 		{"flag with a dash", nil, []string{"--ops-listen", "127.0.0.1:1"}, "ops_listen: 127.0.0.1:1  # 命令行"},
 		{"secret from a file, masked", []string{"GONGKAI_DATABASE_FILE=" + secret}, nil, "database: postgres://gongkai:xxxxx@db/gongkai  # 环境变量"},
+		{"secret from a file named by a flag", nil, []string{"--database-file", secret}, "database: postgres://gongkai:xxxxx@db/gongkai  # 命令行"},
 		{"test variables are not configuration", []string{"GONGKAI_TEST_ALL=1"}, nil, "listen: 127.0.0.1:8080  # 默认值"},
 	}
 	for _, tt := range tests {
@@ -77,16 +78,25 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 		{"unknown nested key", nil, []string{"--config", write(t, "b.yaml", "limits:\n  rat: 1\n")}, "是否想写“limits.rate”"},
 		{"unknown variable", []string{"GONGKAI_LISTN=x"}, nil, "是否想写“listen”"},
 		{"nothing like it", []string{"GONGKAI_FRUIT_BASKET=x"}, nil, "gongkai config init"},
-		{"unknown flag", nil, []string{"--lisen", "x"}, "unknown flag"},
+		{"unknown flag", nil, []string{"--lisen", "x"}, "没有选项 --lisen，是否想写“--listen”？"},
+		{"flag without a value", nil, []string{"--listen"}, "--listen 需要写一个值"},
+		{"flag of another kind", nil, []string{"--cache.mib", "big"}, "“big”不对，应为整数"},
 		{"broken file", nil, []string{"--config", write(t, "c.yaml", "listen: [\n")}, "c.yaml"},
 		{"missing file", nil, []string{"--config", "/nowhere/gongkai.yaml"}, "/nowhere"},
 		{"missing secret file", []string{"GONGKAI_DATABASE_FILE=/nowhere/x"}, nil, "database_file"},
-		{"not a number", []string{"GONGKAI_LIMITS__RATE=many"}, nil, "配置的值不对"},
+		{"not a number", []string{"GONGKAI_LIMITS__RATE=many"}, nil, "环境变量中的 limits.rate 应为整数，现在是“many”"},
+		{"not a number in a file", nil, []string{"--config", write(t, "d.yaml", "limits:\n  rate: [1]\n")}, "limits.rate 应为整数"},
+		{"neither true nor false", []string{"GONGKAI_DEMO=perhaps"}, nil, "demo 应为 true 或 false"},
+		{"a list for one value", nil, []string{"--config", write(t, "e.yaml", "listen: [a, b]\n")}, "listen 应为一个值"},
+		{"a secret twice", []string{"GONGKAI_REDIS=redis://a", "GONGKAI_REDIS_FILE=" + write(t, "redis", "redis://b")}, nil, "redis 和 redis_file 只能写一个"},
 		{"negative rate", nil, []string{"--limits.rate", "-1"}, "不能为负"},
 		{"role", nil, []string{"--role", "king"}, "king"},
 		{"log level", nil, []string{"--log.level", "loud"}, "loud"},
 		{"address without a port", nil, []string{"--listen", "localhost"}, "localhost"},
 		{"proxy that is no network", nil, []string{"--limits.trusted-proxies", "proxy.local"}, "proxy.local"},
+		{"port that is none", nil, []string{"--listen", "127.0.0.1:99999"}, "127.0.0.1:99999"},
+		{"database url that is none", nil, []string{"--database", "postgres://u:s3cret@db:port/x"}, "database 的网址写得不对"},
+		{"redis url that is none", nil, []string{"--redis", "redis://:s3cret@cache:port/0"}, "redis 的网址写得不对"},
 		{"database of no known kind", nil, []string{"--database", "mysql://x"}, "sqlite: 或 postgres://"},
 		{"redis of no known kind", nil, []string{"--redis", "memcached://x"}, "redis://"},
 		{"public url", nil, []string{"--public-url", "example.gov.cn"}, "public_url"},
@@ -97,6 +107,55 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 		if code != exitUsage || !strings.Contains(out, tt.want) {
 			t.Errorf("%s: exit %d, %q, want exit %d and %q", tt.name, code, out, exitUsage, tt.want)
 		}
+		if strings.Contains(out, "s3cret") {
+			t.Errorf("%s: the message shows a password: %s", tt.name, out)
+		}
+	}
+}
+
+// A password is hidden wherever it stands in a URL, and in what is no URL.
+func TestMaskURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"":                                  "",
+		"sqlite:data/gongkai.db":            "sqlite:data/gongkai.db",
+		"postgres://u:s3cret@db/x":          "postgres://u:xxxxx@db/x",
+		"postgres://u@db/x?sslmode=disable": "postgres://u@db/x?sslmode=disable",
+		"postgres://db/x?password=s3cret":   "postgres://db/x?password=xxxxx",
+		"postgres://u:s3cret@db:port/x":     "（已设置）",
+		"redis://:s3cret@cache:6379/0":      "redis://:xxxxx@cache:6379/0",
+	} {
+		if got := maskURL(url); got != want {
+			t.Errorf("maskURL(%q) = %q, want %q", url, got, want)
+		}
+	}
+}
+
+// A command line that cannot be meant ends with exitUsage, does nothing, and
+// says in Chinese what to do.
+func TestCommandLineFaults(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"sevre"}, "没有命令“gongkai sevre”，是否想写“serve”？"},
+		{[]string{"notice", "pubish", "1"}, "没有命令“gongkai notice pubish”，是否想写“publish”？"},
+		{[]string{"notice", "fruit"}, "没有命令“gongkai notice fruit”。"},
+		{[]string{"help", "notice", "pubish"}, "是否想写“publish”？"},
+		{[]string{"notice", "show"}, "用法：gongkai notice show 编号"},
+		{[]string{"version", "x"}, "参数的个数不对（收到 1 个）"},
+		{[]string{"notice", "publish", "10000000"}, "缺少必须的选项 --as"},
+		{[]string{"version", "-z"}, "没有选项 -z"},
+		{[]string{"notice", "list", "--data", none}, "没有数据库"},
+		{[]string{"audit", "verify", "--data", none}, "没有数据库"},
+		{[]string{"backup", "create", "--data", none}, "没有数据库"},
+	} {
+		if out, code := run(t, nil, tt.args...); code != exitUsage || !strings.Contains(out, tt.want) {
+			t.Errorf("%v: exit %d, %q, want exit %d and %q", tt.args, code, out, exitUsage, tt.want)
+		}
+	}
+	if _, err := os.Stat(none); err == nil {
+		t.Error("a mistyped data directory was created")
 	}
 }
 
@@ -126,7 +185,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		if cmd.Short == "" {
 			t.Errorf("%s has no description", cmd.CommandPath())
 		}
-		if out, code := run(t, nil, append(path, "--help")...); code != exitOK || !strings.Contains(out, "Usage:") {
+		if out, code := run(t, nil, append(path, "--help")...); code != exitOK || !strings.Contains(out, "用法：") || strings.Contains(out, "help for") {
 			t.Errorf("%s --help: exit %d", cmd.CommandPath(), code)
 		}
 		for _, sub := range cmd.Commands() {

@@ -17,7 +17,8 @@ func newConfig(p *program) *cobra.Command {
 		Short: "生成、查看和检查配置",
 		Long: `每一项配置都可以写在命令行（--ops-listen）、环境变量（GONGKAI_OPS_LISTEN，分节用两个下划线：
 GONGKAI_LOG__LEVEL）或 YAML 文件（ops_listen；log: 下的 level）中，后者让位于前者。
-密钥类的配置项还可以写成 <名称>_file，从文件读取。不认识的配置项是错误。`,
+密钥类的配置项还可以写成 <名称>_file，从文件读取（--redis-file、GONGKAI_REDIS_FILE 或 redis_file）。
+不认识的配置项是错误。`,
 	}
 	initialise := &cobra.Command{Use: "init", Short: "输出带说明的默认配置", Args: cobra.NoArgs}
 	initialise.RunE = func(*cobra.Command, []string) error {
@@ -78,12 +79,23 @@ func (c *config) settings() []setting {
 	return rows
 }
 
-// maskURL hides the password of a URL.
+// maskURL hides the password of a URL, wherever it stands in it.
 func maskURL(s string) string {
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		return u.Redacted()
+	u, err := url.Parse(s)
+	if err != nil {
+		return "（已设置）"
 	}
-	return s
+	q := u.Query()
+	for _, key := range []string{"password", "sslpassword"} {
+		if q.Has(key) {
+			q.Set(key, "xxxxx")
+			u.RawQuery = q.Encode()
+		}
+	}
+	if u.User == nil && u.RawQuery == "" {
+		return s
+	}
+	return u.Redacted()
 }
 
 // defaultYAML writes every setting with its default and its help, sections

@@ -246,6 +246,6 @@ func showNotice(w io.Writer, n disclosure.StaffNotice) {
 	}
 	fmt.Fprintln(w, "\n经过：")
 	for _, st := range n.Steps {
-		fmt.Fprintf(w, "  %s  %s  %s  %s\n", disclosure.FormatInstant(st.At), st.By, st.Action, st.Comment)
+		fmt.Fprintf(w, "  %s  %s  %s  %s\n", disclosure.FormatInstant(st.At), st.By, st.Action.Name(), st.Comment)
 	}
 }

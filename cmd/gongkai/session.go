@@ -36,8 +36,23 @@ func (s *session) Close() error {
 }
 
 // open opens the configured database for a command. It may stand beside a
-// running server, which sees what the command writes within a second.
+// running server, which sees what the command writes within a second. A
+// database that is not there is a mistyped directory, not an empty one.
 func (p *program) open(cmd *cobra.Command) (*session, error) {
+	c, err := p.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if path := c.sqliteFile(); path != "" {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, usage("没有数据库 %s；请核对 --data，新建请先运行 gongkai serve 或 gongkai token create", path)
+		}
+	}
+	return p.openConfigured(cmd.Context(), c)
+}
+
+// openOrCreate is open for the commands that a new installation begins with.
+func (p *program) openOrCreate(cmd *cobra.Command) (*session, error) {
 	c, err := p.load(cmd)
 	if err != nil {
 		return nil, err
@@ -45,7 +60,14 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 	if err := makeDataDir(c); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(cmd.Context(), store.Options{URL: c.Database})
+	return p.openConfigured(cmd.Context(), c)
+}
+
+func (p *program) openConfigured(ctx context.Context, c *config) (*session, error) {
+	if isDemo(c.Data) {
+		c.Publish.SecrecyReview = false // as the demo's server has it
+	}
+	s, err := store.Open(ctx, store.Options{URL: c.Database})
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func newToken(p *program) *cobra.Command {
 	asJSON := jsonFlag(create)
 	storeFlags(create)
 	create.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := p.open(cmd)
+		s, err := p.openOrCreate(cmd)
 		if err != nil {
 			return err
 		}

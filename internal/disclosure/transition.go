@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,14 @@ const (
 	ActionExpire    Action = "expire"           // 到期自动下架
 	ActionOverride  Action = "privacy_override" // 对个人信息检查结果放行
 )
+
+// actionNames are the actions as people read them.
+var actionNames = map[Action]string{ActionCreate: "录入", ActionEdit: "修改", ActionDelete: "删除草稿", ActionSubmit: "提交核验",
+	ActionReject: "退回", ActionSchedule: "核验通过，定时发布", ActionPublish: "发布", ActionCorrect: "更正", ActionTerminate: "终止",
+	ActionWithdraw: "撤回", ActionErase: "撤回并清除内容", ActionExpire: "到期自动下架", ActionOverride: "对个人信息检查结果放行"}
+
+// Name returns the Chinese name of the action.
+func (a Action) Name() string { return cmp.Or(actionNames[a], string(a)) }
 
 // FeedKind says what changed in public.
 type FeedKind string

@@ -73,6 +73,7 @@ type BackupReport struct {
 	Revisions int64 `json:"revisions"`
 	Audit     int64 `json:"audit_rows"`
 	Feed      int64 `json:"feed_seq"`
+	Checksum  bool  `json:"checksum"` // the file was compared with its SHA-256, not only read
 }
 
 // ErrDamaged means that a backup is not what was written.
@@ -81,8 +82,8 @@ var ErrDamaged = errors.New("store: the backup is damaged")
 // VerifyBackup opens a backup without changing it and checks the file's
 // SHA-256, SQLite's own structures, foreign keys and the audit chain.
 func VerifyBackup(ctx context.Context, path string) (BackupReport, error) {
-	var r BackupReport
 	want, err := os.ReadFile(path + ".sha256")
+	r := BackupReport{Checksum: err == nil}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return r, fmt.Errorf("store: verify: %w", err)
 	}
@@ -100,8 +101,11 @@ func VerifyBackup(ctx context.Context, path string) (BackupReport, error) {
 	defer func() { _ = s.Close() }()
 	for _, check := range []string{`PRAGMA integrity_check`, `PRAGMA foreign_key_check`} {
 		rows, err := all(ctx, s.w, scanText, check)
-		if err != nil || len(rows) > 0 && rows[0] != "ok" {
-			return r, fmt.Errorf("%w: %s: %v %w", ErrDamaged, check, rows, err)
+		if err != nil {
+			return r, fmt.Errorf("%w: %s: %w", ErrDamaged, check, err)
+		}
+		if len(rows) > 0 && rows[0] != "ok" {
+			return r, fmt.Errorf("%w: %s: %s", ErrDamaged, check, rows[0])
 		}
 	}
 	if r.Audit, err = s.VerifyAudit(ctx); err != nil {
