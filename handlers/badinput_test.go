@@ -103,28 +103,28 @@ func TestBadDrafts(t *testing.T) {
 	add("an event handler in the text", "body_html", `<img src=x onerror=alert(1)>`, 422, disclosure.CodeInvalid, "body_html")
 	add("a link that is a script", "body_html", `<a href="javascript:alert(1)">甲</a>`, 422, disclosure.CodeInvalid, "body_html")
 	add("a text that is too long", "body_html", strings.Repeat("长", 200_001), 422, disclosure.CodeInvalid, "body_html")
-	add("NUL in the title", "title", "甲\x00乙", 400, disclosure.CodeText, "")
+	add("NUL in the title", "title", "甲\x00乙", 400, disclosure.CodeText, "title")
 	raw := func(name, body string, want int, code disclosure.Code, field string) {
 		tests = append(tests, badInput{name: name, path: staffNotices, body: body, want: want, code: code, field: field})
 	}
-	raw("broken UTF-8", "{\"title\":\"\xff\"}", 400, disclosure.CodeText, "")
-	raw("GBK", "{\"title\":\"\xb2\xc9\xb9\xba\"}", 400, disclosure.CodeText, "")
+	raw("broken UTF-8", "{\"title\":\"\xff\"}", 400, disclosure.CodeText, "title")
+	raw("GBK", "{\"title\":\"\xb2\xc9\xb9\xba\"}", 400, disclosure.CodeText, "title")
 	raw("a member twice", `{"title":"甲","title":"乙"}`, 400, disclosure.CodeJSON, "title")
 	raw("half a document", `{"title":"甲"`, 400, disclosure.CodeJSON, "")
 	raw("two documents", `{}{}`, 400, disclosure.CodeJSON, "")
 	raw("a list", `[]`, 400, disclosure.CodeJSON, "")
 	raw("nothing at all", ``, 422, disclosure.CodeInvalid, "type")
 	raw("nested without end", strings.Repeat(`{"fields":`, 20_000), 400, disclosure.CodeJSON, "")
-	raw("ten megabytes", `{"title":"`+strings.Repeat("长", 10<<20/3)+`"}`, 413, disclosure.CodeTooLarge, "")
+	raw("ten megabytes", `{"title":"`+strings.Repeat("长", 10<<20/3)+`"}`, 413, disclosure.CodeTooLarge, "Content-Length")
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, _ = z.Write([]byte(`{"title":"甲"}`))
 	_ = z.Close()
 	tests = append(tests,
-		badInput{name: "a packed body", path: staffNotices, body: packed.Bytes(), header: m{"Content-Encoding": "gzip"}, want: 415, code: disclosure.CodeEncoding},
-		badInput{name: "a body said to be identity", path: staffNotices, body: good, header: m{"Content-Encoding": "identity"}, want: 415, code: disclosure.CodeEncoding},
-		badInput{name: "a form", path: staffNotices, body: "title=x", header: m{"Content-Type": "application/x-www-form-urlencoded"}, want: 415, code: disclosure.CodeMediaType},
-		badInput{name: "no media type", path: staffNotices, body: good, header: m{"Content-Type": ""}, want: 415, code: disclosure.CodeMediaType},
+		badInput{name: "a packed body", path: staffNotices, body: packed.Bytes(), header: m{"Content-Encoding": "gzip"}, want: 415, code: disclosure.CodeEncoding, field: "Content-Encoding"},
+		badInput{name: "a body said to be identity", path: staffNotices, body: good, header: m{"Content-Encoding": "identity"}, want: 415, code: disclosure.CodeEncoding, field: "Content-Encoding"},
+		badInput{name: "a form", path: staffNotices, body: "title=x", header: m{"Content-Type": "application/x-www-form-urlencoded"}, want: 415, code: disclosure.CodeMediaType, field: "Content-Type"},
+		badInput{name: "no media type", path: staffNotices, body: good, header: m{"Content-Type": ""}, want: 415, code: disclosure.CodeMediaType, field: "Content-Type"},
 		badInput{name: "an unknown parameter", path: staffNotices + "?draft=1", body: good, want: 400, code: disclosure.CodeUnknown, field: "draft"},
 		badInput{name: "a key with blanks", path: staffNotices, body: good, header: m{"Idempotency-Key": "a b"}, want: 400, code: disclosure.CodeIdemKey, field: "Idempotency-Key"},
 		badInput{name: "a key that is too long", path: staffNotices, body: good, header: m{"Idempotency-Key": strings.Repeat("k", 256)}, want: 400, code: disclosure.CodeIdemKey, field: "Idempotency-Key"},
@@ -343,7 +343,7 @@ func TestBadUploads(t *testing.T) {
 		expect(send("a document named program", part{"file", "a.exe", samplePDF}), 422, disclosure.CodeFileType, "file"),
 		expect(send("text in GBK", part{"file", "a.txt", "\xb2\xc9\xb9\xba\xd5\xd0\xb1\xea"}), 422, disclosure.CodeFileType, "file"),
 		expect(send("over 20 MB", part{"file", "a.txt", big + "x"}), 413, disclosure.CodeFileSize, "file"),
-		expect(send("far over 20 MB", part{"file", "a.txt", big + big}), 413, disclosure.CodeTooLarge, ""),
+		expect(send("far over 20 MB", part{"file", "a.txt", big + big}), 413, disclosure.CodeTooLarge, "Content-Length"),
 		as(expect(send("20 MB by nobody", part{"file", "a.txt", big}), 401, disclosure.CodeNoToken, ""), "-"),
 		as(expect(send("20 MB by an auditor", part{"file", "a.txt", big}), 403, disclosure.CodeRole, ""), "auditor"),
 		as(expect(send("a small one by an auditor", part{"file", "a.pdf", samplePDF}), 403, disclosure.CodeRole, ""), "auditor"),

@@ -278,7 +278,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 			}
 			break
 		}
-		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传文件为 20 MB）"))
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求正文超过 1 MB（上传文件为 20 MB）").On(fiber.HeaderContentLength))
 	case errors.As(err, &tooLarge):
 		s.fail(ctx, disclosure.Errorf(disclosure.CodeTooLarge, "请求头超过 8 KB"))
 		ctx.Response.SetStatusCode(fasthttp.StatusRequestHeaderFieldsTooLarge)
@@ -344,7 +344,7 @@ func (s *Server) serveRouted(e *edge, ctx *fasthttp.RequestCtx, head *requestHea
 	}
 	if len(head.contentEncoding) > 0 {
 		// fiber would inflate the body without a bound: 522 KB were measured to become 3 GB.
-		s.fail(ctx, disclosure.Errorf(disclosure.CodeEncoding, "不接受压缩过的请求正文"))
+		s.fail(ctx, disclosure.Errorf(disclosure.CodeEncoding, "不接受压缩过的请求正文").On(fiber.HeaderContentEncoding))
 		return
 	}
 	e.handle(ctx)

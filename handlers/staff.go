@@ -85,7 +85,7 @@ func readBody(c *fiber.Ctx, v any) error {
 	}
 	media, _, _ := strings.Cut(c.Get(fiber.HeaderContentType), ";")
 	if !strings.EqualFold(strings.TrimSpace(media), fiber.MIMEApplicationJSON) {
-		return disclosure.Errorf(disclosure.CodeMediaType, "请求正文请用 application/json")
+		return disclosure.Errorf(disclosure.CodeMediaType, "请求正文请用 application/json").On(fiber.HeaderContentType)
 	}
 	return disclosure.DecodeStrict(body, v)
 }

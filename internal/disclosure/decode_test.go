@@ -1,6 +1,9 @@
 package disclosure
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -112,22 +115,65 @@ func TestDecodeRefusesWhatIsNotJSON(t *testing.T) {
 
 func TestDecodeRefusesTextNoStoreKeeps(t *testing.T) {
 	checkDecode(t, []decodeTest{
-		{"broken UTF-8 in a value", "{\"title\":\"\xff\"}", CodeText, ""},
+		{"broken UTF-8 in a value", "{\"title\":\"\xff\"}", CodeText, "title request.text"},
 		{"broken UTF-8 in a name", "{\"ti\xfftle\":1}", CodeText, ""},
-		{"half a character", "{\"title\":\"\xe7\x94\"}", CodeText, ""},
-		{"a surrogate half as bytes", "{\"title\":\"\xed\xa0\x80\"}", CodeText, ""},
-		{"GBK", "{\"title\":\"\xb2\xc9\xb9\xba\"}", CodeText, ""},
-		{"a raw NUL", "{\"title\":\"\x00\"}", CodeText, ""},
+		{"half a character", "{\"title\":\"\xe7\x94\"}", CodeText, "title request.text"},
+		{"a surrogate half as bytes", "{\"title\":\"\xed\xa0\x80\"}", CodeText, "title request.text"},
+		{"GBK", "{\"title\":\"\xb2\xc9\xb9\xba\"}", CodeText, "title request.text"},
+		{"a raw NUL", "{\"title\":\"\x00\"}", CodeText, "title request.text"},
 		{"a raw NUL outside of strings", "{}\x00", CodeText, ""},
-		{"an escaped NUL", `{"title":"\u0000"}`, CodeText, ""},
-		{"an escaped NUL after other escapes", `{"title":"\n\"\\\u0000"}`, CodeText, ""},
-		{"an escaped NUL in a field", `{"fields":{"a":"\u0000"}}`, CodeText, ""},
+		{"an escaped NUL", `{"title":"\u0000"}`, CodeText, "title request.text"},
+		{"an escaped NUL after other escapes", `{"title":"\n\"\\\u0000"}`, CodeText, "title request.text"},
+		{"an escaped NUL in a field", `{"fields":{"a":"\u0000"}}`, CodeText, "fields.a request.text"},
+		{"broken UTF-8 behind other members", "{\"fields\":{\"a\":[1,{\"b\":null}],\"c\":\"\xff\"}}", CodeText, "fields.c request.text"},
+		{"broken UTF-8 in a list", "{\"items\":[{\"x\":1},\"a\",\"\xff\"]}", CodeText, "items[2] request.text"},
+		{"broken UTF-8 between members", "{\"title\":\"a\",\xff\"body\":1}", CodeText, ""},
 		{"an escaped NUL in a name", `{"\u0000":1}`, CodeText, ""},
 		{"an escaped backslash, then u0000", `{"title":"\\u0000"}`, "", ""},
 		{"two escaped backslashes, then u0000", `{"title":"\\\\u0000"}`, "", ""},
 		{"U+0001 is JSON's business", `{"title":"\u0001"}`, "", ""},
 		{"cut off after a backslash", `{"title":"\`, CodeJSON, ""},
 	})
+}
+
+// What a stranger sends costs little, however it is made: a megabyte of nested
+// members was measured to take 7 GB and half a minute, and a megabyte of unknown
+// ones to be answered by many.
+func TestDecodeIsBounded(t *testing.T) {
+	const megabyte = 1 << 20
+	name := strings.Repeat("长", 30)
+	for _, tt := range []struct{ name, in string }{
+		{"nested objects", strings.Repeat(`{"`+name+`":`, 9_900) + "1" + strings.Repeat("}", 9_900)},
+		{"nested lists", `{"title":` + strings.Repeat("[", megabyte)},
+		{"nested lists behind broken UTF-8", "{\"title\":\"\xff\",\"items\":" + strings.Repeat("[", megabyte)},
+		{"a bracket in text behind an escape", `{"title":"\\\"","items":` + strings.Repeat("[", megabyte)},
+		{"unknown members", "{" + strings.TrimSuffix(manyMembers(megabyte/20), ",") + "}"},
+		{"a long name", `{"` + strings.Repeat("长", megabyte/3) + `":1}`},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ParseDraft([]byte(tt.in))
+		runtime.ReadMemStats(&after)
+		e := new(Error)
+		if !errors.As(err, &e) || len(e.Fields) > 50 || len(e.Error()) > 50*4*200 {
+			t.Errorf("%s: %d faults in %d bytes of text", tt.name, len(e.Fields), len(fmt.Sprint(err)))
+		}
+		if spent := (after.TotalAlloc - before.TotalAlloc) / megabyte; spent > 100 {
+			t.Errorf("%s: took %d MiB", tt.name, spent)
+		}
+	}
+	deep := `{"fields":{"a":` + strings.Repeat("[", maxDepth-2) + strings.Repeat("]", maxDepth-2) + `}}`
+	if _, err := ParseDraft([]byte(deep)); err != nil {
+		t.Errorf("%d levels: %v", maxDepth, err)
+	}
+}
+
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"member%09d":1,`, i)
+	}
+	return b.String()
 }
 
 func TestDecodeSaysWhere(t *testing.T) {
