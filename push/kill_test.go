@@ -109,6 +109,16 @@ func (c *counter) count() int {
 	return c.calls
 }
 
+// tally counts the people who have a card, and the cards they have beyond one.
+func (c *counter) tally() (people, twice int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.cards {
+		twice += n - 1
+	}
+	return len(c.cards), twice
+}
+
 // TestP02KillKeyed and P03: workers are killed again and again. With a key
 // nobody gets a card twice and nobody is missed; without one, those who got it
 // twice are no more than were in flight, and whoever may have been missed is
@@ -162,12 +172,9 @@ func killLoop(t *testing.T, crowd storetest.Crowd, keyed bool) {
 		if _, err := s.Recover(t.Context(), people, time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		twice, missed := 0, people-len(seen.cards)
-		for _, n := range seen.cards {
-			twice += n - 1
-		}
-		got := b.states()
-		t.Logf("seed %d: killed %d times, %d twice, %d missed, %d unknown, %d calls", seed, killed, twice, missed, got[disclosure.DeliveryUnknown], seen.calls)
+		told, twice := seen.tally()
+		missed, got := people-told, b.states()
+		t.Logf("seed %d: killed %d times, %d twice, %d missed, %d unknown, %d calls", seed, killed, twice, missed, got[disclosure.DeliveryUnknown], seen.count())
 		switch {
 		case killed < kills/2:
 			t.Errorf("only %d workers were killed at work", killed)

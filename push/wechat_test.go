@@ -74,13 +74,17 @@ type api struct {
 	*httptest.Server
 	fetches atomic.Int64
 	valid   atomic.Value // the token that is good
-	answer  func(w http.ResponseWriter, r *http.Request)
+	answer  atomic.Pointer[http.HandlerFunc]
 }
 
+// answers sets how the next calls are answered.
+func (a *api) answers(f http.HandlerFunc) { a.answer.Store(&f) }
+
 func newAPI(t *testing.T) *api {
-	a := &api{answer: func(w http.ResponseWriter, _ *http.Request) {
+	a := &api{}
+	a.answers(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"errcode":0,"errmsg":"ok","msgid":3557254367693750277}`)
-	}}
+	})
 	a.valid.Store("TOKEN-1")
 	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == tokenPath {
@@ -104,7 +108,7 @@ func newAPI(t *testing.T) *api {
 			fmt.Fprint(w, `{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest rid: 6230e8f1-30cc6d11-51ff3f65"}`)
 			return
 		}
-		a.answer(w, r)
+		(*a.answer.Load())(w, r)
 	}))
 	t.Cleanup(a.Close)
 	return a
@@ -200,7 +204,7 @@ func TestFaultsAreTyped(t *testing.T) {
 			_, _ = w.Write([]byte(`{"errcode":0,"x":"` + strings.Repeat("x", 2<<20) + `"}`))
 		}, disclosure.ClassAmbiguous, 0},
 	} {
-		a.answer = tt.answer
+		a.answers(tt.answer)
 		_, err := w.Send(t.Context(), follower())
 		e := new(SendError)
 		if !errors.As(err, &e) || e.Class != tt.class || e.Code != tt.code {
@@ -247,11 +251,11 @@ func TestWhatIsSent(t *testing.T) {
 	w := newAdapter(t, a.URL, &memoryTokens{})
 	var got map[string]any
 	var path string
-	a.answer = func(w http.ResponseWriter, r *http.Request) {
+	a.answers(func(w http.ResponseWriter, r *http.Request) {
 		got, path = map[string]any{}, r.URL.Path
 		_ = json.NewDecoder(r.Body).Decode(&got)
 		fmt.Fprint(w, `{"errcode":0,"msgid":1}`)
-	}
+	})
 	for _, tt := range []struct {
 		channel disclosure.Channel
 		app     string
@@ -284,13 +288,13 @@ func TestLoginCodes(t *testing.T) {
 	a := newAPI(t)
 	w := newAdapter(t, a.URL, &memoryTokens{})
 	called := false
-	a.answer = func(w http.ResponseWriter, r *http.Request) {
+	a.answers(func(w http.ResponseWriter, r *http.Request) {
 		called = true
 		if r.URL.Query().Get("secret") != "TOPSECRET" {
 			t.Errorf("asked with the secret %q", r.URL.Query().Get("secret"))
 		}
 		fmt.Fprint(w, `{"openid":"o1","unionid":"u1","is_snapshotuser":1}`)
-	}
+	})
 	for _, code := range []string{"", "X&appid=evil", "a b", "码", strings.Repeat("x", 129), "x#y", "../x"} {
 		if _, err := w.Identify(t.Context(), "mini", code); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeLogin}) {
 			t.Errorf("Identify(%q) = %v", code, err)
