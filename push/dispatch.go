@@ -37,9 +37,10 @@ func (p *Push) dispatch(ctx context.Context) {
 	}
 	for size := p.Workers * 4; ctx.Err() == nil; {
 		began := p.now()
-		n, err := p.claim(ctx, min(size, p.Batch), jobs)
+		n, err := p.claim(ctx, min(size, p.Batch), jobs, book)
 		if err != nil {
 			p.complain(ctx, "no deliveries were claimed; it is tried again", err)
+			p.handBack(ctx)
 			every(ctx, time.Second)
 		}
 		switch took := p.now().Sub(began); {
@@ -58,9 +59,19 @@ func (p *Push) dispatch(ctx context.Context) {
 	booking.Wait()
 }
 
+// handBack returns what is claimed and was not planned, so that it does not wait
+// for its lease to end.
+func (p *Push) handBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := p.store.HandBack(ctx, p.owner); err != nil {
+		p.complain(ctx, "what was claimed was not handed back; its lease ends", err)
+	}
+}
+
 // claim takes a batch, plans it and hands what is to be sent to the workers. It
 // returns how many were claimed.
-func (p *Push) claim(ctx context.Context, size int, jobs chan<- job) (int, error) {
+func (p *Push) claim(ctx context.Context, size int, jobs chan<- job, book *book) (int, error) {
 	gate := p.gate.wait(ctx)
 	if gate == nil || gate.Scopes[disclosure.ScopeGlobal] {
 		return 0, nil
@@ -87,7 +98,7 @@ func (p *Push) claim(ctx context.Context, size int, jobs chan<- job) (int, error
 		plans[i] = plan.plan(d, to[d.Person])
 		p.metrics.planned(plans[i])
 	}
-	ready, err := p.store.Prepare(ctx, p.owner, plans, p.quotaOf, p.now())
+	ready, err := p.store.Prepare(ctx, p.owner, plans, p.quotaOf, p.now(), p.Lease)
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +106,7 @@ func (p *Push) claim(ctx context.Context, size int, jobs chan<- job) (int, error
 		select {
 		case jobs <- job{d, to[d.Person]}:
 		case <-ctx.Done():
-			return len(claimed), nil // the rest is handed back, or recovered with its key
+			p.later(d, 0, book)
 		}
 	}
 	return len(claimed), nil
@@ -136,14 +147,17 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 		return
 	}
 	api := d.App + paths[d.Channel]
-	if p.pace.wait(ctx, api) != nil {
-		return // stopping: the lease brings it back
+	if p.pace.wait(ctx, api) != nil { // stopping
+		p.later(d, 0, book)
+		return
 	}
 	if d.LeaseEnd.Sub(p.now()) <= p.CallTimeout {
-		return // too late to call within the lease; recovery has it again
+		p.metrics.refused(d, "lease")
+		p.later(d, 0, book)
+		return
 	}
 	if p.pace.isParked(api, p.now()) {
-		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, Class: disclosure.ClassQuota, At: p.now(), NotBefore: p.now().Add(time.Second)}, false)
+		p.later(d, time.Second, book)
 		return
 	}
 	if !d.Channel.Keyed() && !book.mark(d) {
@@ -152,9 +166,9 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	}
 	gate := p.gate.within(calls, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
 	if gate == nil || !gate.Allows(d) {
+		p.metrics.refused(d, "gate")
 		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(time.Second),
 			Refund: p.counted(d)}, !d.Channel.Keyed())
-		p.metrics.refused(d, "gate")
 		return
 	}
 	began := p.now()
@@ -162,6 +176,14 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	msgid, err := p.sender.Send(within, message)
 	cancel()
 	book.put(p.settled(ctx, d, message, msgid, err, p.now().Sub(began)), !d.Channel.Keyed())
+}
+
+// later puts a delivery that was not called back into the queue at once, and
+// does not leave it to the end of its lease: a slow machine would spend its day
+// waiting for leases.
+func (p *Push) later(d disclosure.Delivery, wait time.Duration, book *book) {
+	now := p.now()
+	book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: now, NotBefore: now.Add(wait)}, false)
 }
 
 // unsent settles a delivery whose card could not be made.

@@ -44,6 +44,8 @@ func (p *planner) plan(d disclosure.Delivery, r disclosure.Recipient) disclosure
 	}
 	way, blocked := p.way(d, r)
 	switch {
+	case d.Channel.Keyed() && !d.FirstCall.IsZero() && !p.again(d, way, blocked):
+		return rest(disclosure.DeliveryUnknown, disclosure.ClassAmbiguous, time.Time{})
 	case way != nil:
 		out.Channel, out.App, out.Template, out.Path = way.Channel, way.App, way.ID, paths[way.Channel]
 		return out
@@ -53,6 +55,15 @@ func (p *planner) plan(d disclosure.Delivery, r disclosure.Recipient) disclosure
 		return rest(disclosure.DeliveryQueued, blocked, p.now.Add(time.Minute))
 	}
 	return rest(disclosure.DeliverySuppressed, disclosure.ClassNoChannel, time.Time{})
+}
+
+// again reports whether a card that may be there already can go, or wait to go,
+// once more: only where WeChat knows its key, and not after it has forgotten it.
+func (p *planner) again(d disclosure.Delivery, way *disclosure.CardTemplate, blocked disclosure.Class) bool {
+	if p.now.Sub(d.FirstCall) >= disclosure.KeyedLife {
+		return false
+	}
+	return way == nil && blocked != "" || way != nil && way.App == d.App && way.Channel == d.Channel && way.ID == d.Template
 }
 
 // jitter is the same for one delivery each time it is asked for.

@@ -41,7 +41,7 @@ type Notices interface {
 type Queue interface {
 	Claim(ctx context.Context, owner string, limit int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error)
 	Recipients(ctx context.Context, people []int64, now time.Time) (map[int64]disclosure.Recipient, error)
-	Prepare(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time) ([]disclosure.Delivery, error)
+	Prepare(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error)
 	Mark(ctx context.Context, owner string, list []disclosure.Delivery, counted func(disclosure.Delivery) bool, now time.Time) (map[int64]bool, error)
 	Settle(ctx context.Context, owner string, list []disclosure.Settled) (int, error)
 }

@@ -205,7 +205,7 @@ type Delivery struct {
 	Template  string
 	Owner     string
 	LeaseEnd  time.Time
-	FirstCall time.Time // zero before the first call
+	FirstCall time.Time // of which a card may be there already; zero for none, as of the claim
 	NotBefore time.Time
 	Expires   time.Time
 	Canary    bool

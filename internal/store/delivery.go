@@ -110,11 +110,11 @@ func (c *claim) trial(ctx context.Context, event int64) error {
 	var accepted, flying, waiting, pending int
 	err := c.tx.QueryRowContext(ctx, `
 		SELECT COALESCE(SUM(CASE WHEN d.state IN ('accepted', 'delivered') THEN 1 ELSE 0 END), 0),
-		       COALESCE(SUM(CASE WHEN d.state IN ('leased', 'sending') OR d.state = 'queued' AND d.first_call_at > 0 THEN 1 ELSE 0 END), 0),
+		       COALESCE(SUM(CASE WHEN d.state IN ('leased', 'sending') OR d.state = 'queued' AND d.attempt % 100 > 0 THEN 1 ELSE 0 END), 0),
 		       COALESCE(SUM(CASE WHEN d.state = 'queued' THEN 1 ELSE 0 END), 0),
 		       COALESCE(MAX(CASE WHEN e.state = 'matching' THEN 1 ELSE 0 END), 0)
 		  FROM push_event e
-		  LEFT JOIN (SELECT event_n, state, first_call_at FROM delivery WHERE event_n = $1 ORDER BY person_n LIMIT 2000) d ON d.event_n = e.n
+		  LEFT JOIN (SELECT event_n, state, attempt FROM delivery WHERE event_n = $1 ORDER BY person_n LIMIT 2000) d ON d.event_n = e.n
 		 WHERE e.n = $2`, event, event).Scan(&accepted, &flying, &waiting, &pending)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (c *claim) trial(ctx context.Context, event int64) error {
 	for _, part := range []struct {
 		condition string
 		room      int
-	}{{"d.first_call_at > 0", canaryCards}, {"d.first_call_at = 0", canaryCards - accepted - flying}} {
+	}{{"d.attempt % 100 > 0", canaryCards}, {"d.attempt % 100 = 0", canaryCards - accepted - flying}} {
 		if part.room <= 0 {
 			continue
 		}
@@ -230,10 +230,12 @@ func (v *snapshot) recipientCounts(ctx context.Context, list string, midnight ti
 // day. Cards over a keyed channel are marked as being sent: WeChat itself keeps
 // their repetition from doing harm. Keyless ones are marked by Mark, each just
 // before its call.
-func (s *Store) Prepare(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time) ([]disclosure.Delivery, error) {
+//
+// The lease begins anew, so that planning takes nothing from the calls;
+// deliveries whose lease was lost meanwhile are left out.
+func (s *Store) Prepare(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error) {
 	var ready []disclosure.Delivery
 	err := s.write(ctx, "prepare", func(tx *sql.Tx) error {
-		ready = nil
 		takers := map[quotaKey][]int{}
 		for i, p := range plan {
 			if p.Path != "" {
@@ -252,35 +254,57 @@ func (s *Store) Prepare(ctx context.Context, owner string, plan []disclosure.Pla
 			}
 		}
 		rows := make([][]any, len(plan))
-		for i, p := range plan {
-			first := disclosure.Milliseconds(p.FirstCall)
-			if p.Path != "" {
-				p.State = disclosure.DeliveryLeased
-				if p.Channel.Keyed() {
-					p.State = disclosure.DeliverySending
-					if first == 0 {
-						first = now.UnixMilli()
-						p.FirstCall = now
-					}
-				}
-				ready = append(ready, p.Delivery)
-			}
-			spare := int64(0) // a delivery that was not called has spent no attempt
-			if p.Path == "" && p.State == disclosure.DeliveryQueued {
-				spare = 1
-			}
-			rows[i] = []any{p.N, p.Attempt, p.State, p.Class, p.Channel, p.App, p.Template, disclosure.Milliseconds(p.NotBefore), first, spare}
+		for i := range plan {
+			rows[i] = preparedRow(&plan[i], now.Add(lease), now)
 		}
-		_, err := tx.ExecContext(ctx, `
+		held, err := all(ctx, tx, scanInt, `
 			UPDATE delivery
 			   SET state = v.c3, class = v.c4, channel = v.c5, app = v.c6, template = v.c7,
-			       not_before = CASE WHEN v.c8 = 0 THEN not_before ELSE v.c8 END, first_call_at = v.c9, attempt = attempt - v.c10
+			       not_before = CASE WHEN v.c8 = 0 THEN not_before ELSE v.c8 END, first_call_at = v.c9, attempt = attempt - v.c10,
+			       lease_until = $2
 			  FROM `+s.d.rows("$1", "iitttttiii")+` AS v
-			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND delivery.state = 'leased'`,
-			jsonText(rows), owner)
+			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $3 AND delivery.state = 'leased'
+			RETURNING n`, jsonText(rows), now.Add(lease).UnixMilli(), owner)
+		ready = going(plan, held)
 		return err
 	})
 	return ready, err
+}
+
+// preparedRow is what Prepare writes of a plan. A delivery that is not called
+// has spent no attempt. FirstCall itself stays what it was: a call that is not
+// made after all, or is refused, leaves no card to be careful of.
+func preparedRow(p *disclosure.Planned, until, now time.Time) []any {
+	first, spare := disclosure.Milliseconds(p.FirstCall), int64(0)
+	switch {
+	case p.Path == "":
+		if p.State == disclosure.DeliveryQueued {
+			spare = 1
+		}
+	case p.Channel.Keyed():
+		p.State, p.LeaseEnd = disclosure.DeliverySending, until
+		if first == 0 {
+			first = now.UnixMilli()
+		}
+	default:
+		p.State, p.LeaseEnd = disclosure.DeliveryLeased, until
+	}
+	return []any{p.N, p.Attempt, p.State, p.Class, p.Channel, p.App, p.Template, disclosure.Milliseconds(p.NotBefore), first, spare}
+}
+
+// going returns the deliveries that are to be called, of those still held.
+func going(plan []disclosure.Planned, held []int64) []disclosure.Delivery {
+	mine := make(map[int64]bool, len(held))
+	for _, n := range held {
+		mine[n] = true
+	}
+	var out []disclosure.Delivery
+	for _, p := range plan {
+		if p.Path != "" && mine[p.N] {
+			out = append(out, p.Delivery)
+		}
+	}
+	return out
 }
 
 // Mark records, in one transaction for several deliveries, that each is about to

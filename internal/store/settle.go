@@ -20,12 +20,13 @@ func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Sett
 			if d.State == disclosure.DeliveryAccepted || d.State == disclosure.DeliveryDelivered {
 				sent = d.At.UnixMilli()
 			}
-			spare := int64(0)
-			if !d.Called && d.State == disclosure.DeliveryQueued {
-				spare = 1
+			spare, unmade := int64(0), int64(0)
+			if d.State == disclosure.DeliveryQueued {
+				spare = flag(!d.Called)
+				unmade = flag(d.Class != disclosure.ClassAmbiguous) // this call left no card
 			}
 			rows[i] = []any{d.N, d.Attempt, d.State, d.Class, d.Detail, d.MsgID, disclosure.Milliseconds(d.NotBefore), sent, flag(d.MaybeDup),
-				d.Channel, d.App, d.Template, spare}
+				d.Channel, d.App, d.Template, spare, unmade, disclosure.Milliseconds(d.FirstCall)}
 		}
 		var err error
 		settled, err = all(ctx, tx, scanInt, `
@@ -34,8 +35,9 @@ func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Sett
 			       not_before = CASE WHEN v.c7 = 0 THEN not_before ELSE v.c7 END,
 			       sent_at = CASE WHEN v.c8 = 0 THEN sent_at ELSE v.c8 END, maybe_dup = v.c9,
 			       channel = v.c10, app = v.c11, template = v.c12, attempt = attempt - v.c13,
-			       spent = CASE WHEN v.c3 = 'queued' THEN 0 ELSE spent END
-			  FROM `+s.d.rows("$1", "iittttiiittti")+` AS v
+			       spent = CASE WHEN v.c3 = 'queued' THEN 0 ELSE spent END,
+			       first_call_at = CASE WHEN v.c14 = 1 THEN v.c15 ELSE first_call_at END
+			  FROM `+s.d.rows("$1", "iittttiiitttiii")+` AS v
 			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND delivery.state IN ('leased', 'sending')
 			RETURNING n`, jsonText(rows), owner)
 		if err != nil {
@@ -230,8 +232,9 @@ func (s *Store) Gate(ctx context.Context) (*disclosure.Gate, error) {
 }
 
 // Generation is the cheap part of Gate: it grows with whatever forbids a send.
+// It does not wait behind readers: on a busy machine nothing would be sent.
 func (s *Store) Generation(ctx context.Context) (int64, error) {
 	var n int64
-	err := s.r.QueryRowContext(ctx, `SELECT generation FROM push_head WHERE id = 1`).Scan(&n)
+	err := s.head.QueryRowContext(ctx, `SELECT generation FROM push_head WHERE id = 1`).Scan(&n)
 	return n, fault(err)
 }

@@ -1,0 +1,118 @@
+package push_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store/storetest"
+	"gongkai/push"
+)
+
+// TestSlowWorkerGoesOn: a worker that has claimed more than it can call within
+// the lease gives the rest back and goes on; nothing waits for a lease to end.
+func TestSlowWorkerGoesOn(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.conf.Workers, b.conf.Rate = 4, 40
+		b.conf.Lease, b.conf.CallTimeout = time.Minute, time.Minute-200*time.Millisecond // 200 ms for the calls of a batch
+		followers(t, b, 60)
+		b.publish("道路招标")
+		b.start("w1")
+		b.until("all have it, long before the leases end", func() bool { return b.settled() && b.states()[disclosure.DeliveryAccepted] == 60 })
+		if calls, cards := b.fake.count(); calls != 60 || cards != 60 {
+			t.Errorf("%d calls, %d cards", calls, cards)
+		}
+		if strings.Contains(b.logs.String(), "worker that went away") {
+			t.Errorf("deliveries were left to recovery:\n%s", b.logs)
+		}
+	})
+}
+
+// TestStoppingHandsBack: a worker that is stopped leaves nothing to the end of
+// its leases, keyed cards it had planned included.
+func TestStoppingHandsBack(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.conf.Rate = 20
+		followers(t, b, 100)
+		b.publish("道路招标")
+		b.start("w1")
+		b.until("some are sent", func() bool { calls, _ := b.fake.count(); return calls > 10 })
+		b.stop()
+		if got := b.states(); got[disclosure.DeliveryLeased]+got[disclosure.DeliverySending] != 0 || got[disclosure.DeliveryQueued] == 0 {
+			t.Errorf("after the end: %v", got)
+		}
+		for _, attempt := range storetest.Strings(t, storetest.Raw(t, b.url), `SELECT DISTINCT attempt || ' ' || first_call_at FROM delivery WHERE state = 'queued'`) {
+			if attempt != "0 0" {
+				t.Errorf("what was not called counts as tried: %q", attempt)
+			}
+		}
+	})
+}
+
+// TestLostLeaseIsNotCalled: a worker whose lease ended while it planned makes no
+// call; its successor does.
+func TestLostLeaseIsNotCalled(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(1)
+		list, err := b.store.Claim(t.Context(), "w1", 1, b.now(), time.Second)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		later := b.now().Add(time.Minute)
+		if r, err := b.store.Recover(t.Context(), 10, later); err != nil || r.Requeued != 1 {
+			t.Fatalf("recovered %+v, %v", r, err)
+		}
+		plan := disclosure.Planned{Delivery: list[0], Path: "/x"}
+		plan.Channel, plan.App, plan.Template = disclosure.ChannelTemplate, official, byFollowing.ID
+		ready, err := b.store.Prepare(t.Context(), "w1", []disclosure.Planned{plan}, func(string, string) int { return 10 }, later, time.Minute)
+		if err != nil || len(ready) != 0 {
+			t.Errorf("planned on a lost lease: %v, %v", ready, err)
+		}
+		if got := claimed(t, b.store, "w2", later, time.Minute); !got.LeaseEnd.Equal(later.Add(time.Minute).Truncate(time.Millisecond)) && got.LeaseEnd.Sub(later) != time.Minute {
+			t.Errorf("the successor's lease ends at %v", got.LeaseEnd)
+		}
+	})
+}
+
+// TestForgottenKey: a card that may be there already goes again while WeChat
+// knows its key, and is unknown when a stop has lasted longer than that; a card
+// that was refused is no such card.
+func TestForgottenKey(t *testing.T) {
+	for _, lost := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lost=%v", lost), func(t *testing.T) {
+			each(t, func(t *testing.T, b *bench) {
+				skip := b.skip()
+				followers(t, b, 1)
+				var down atomic.Bool
+				down.Store(true)
+				b.fake.lose = func(int, push.Message) bool { return lost && down.Load() }
+				b.fake.answer = func(int, push.Message) error {
+					if !lost && down.Load() {
+						return &push.SendError{Path: "/x", Code: -1, Class: disclosure.ClassRetry}
+					}
+					return nil
+				}
+				b.publish("道路招标")
+				b.start("w1")
+				b.until("one call", func() bool {
+					calls, _ := b.fake.count()
+					return calls > 0 && b.states()[disclosure.DeliveryQueued] == 1
+				})
+				b.stop()
+				down.Store(false)
+				skip(time.Hour)
+				before, _ := b.fake.count()
+				b.start("w2")
+				b.until("settled", b.settled)
+				after, cards := b.fake.count()
+				want := map[bool]disclosure.DeliveryState{true: disclosure.DeliveryUnknown, false: disclosure.DeliveryAccepted}[lost]
+				if got := b.states(); got[want] != 1 || cards != 1 || lost && after != before {
+					t.Errorf("deliveries = %v, %d calls then %d, %d cards", got, before, after, cards)
+				}
+			})
+		})
+	}
+}
