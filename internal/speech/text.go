@@ -116,11 +116,13 @@ func (r *reader) symbol(ch rune) {
 	case '≠':
 		r.say("不等于")
 	case '/':
-		if r.last == '元' {
-			r.say("每")
+		if r.last != '元' {
+			r.pause('，')
 			return
 		}
-		r.pause('，')
+		r.per()
+	case '<', '>':
+		r.compare(ch)
 	case '~', '—':
 		if !r.joins() {
 			r.pause('，')
@@ -128,6 +130,30 @@ func (r *reader) symbol(ch rune) {
 	default:
 		r.pause(markOf(ch))
 	}
+}
+
+// per says what a price is for: 3元/m2·月 is 三元每平方米每月.
+func (r *reader) per() {
+	name, size := unitAt(r.rest())
+	r.say("每" + name)
+	r.at += size
+	if rest, ok := strings.CutPrefix(r.rest(), "·"); ok && size > 0 && rest != "" {
+		r.say("每")
+		r.at += len("·")
+	}
+}
+
+// compare says the sign between a number and what it bounds; elsewhere, as
+// around a name, it pauses.
+func (r *reader) compare(sign rune) {
+	before, _ := utf8.DecodeLastRuneInString(r.in[:r.at-1])
+	digit := r.at < len(r.in) && isDigit(r.in[r.at])
+	next, _ := utf8.DecodeRuneInString(r.rest())
+	if !(digit && isHan(before)) && !(before >= '0' && before <= '9' && (digit || isHan(next))) {
+		r.pause('，')
+		return
+	}
+	r.say(map[rune]string{'<': "小于", '>': "大于"}[sign])
 }
 
 // joins says 至 between two numbers, dates or times: 9:00-12:00.
@@ -142,16 +168,24 @@ func (r *reader) joins() bool {
 	return true
 }
 
-// quiet handles signs that are silent on their own; before a number ¥ says 元.
+// quiet handles signs that are silent on their own; before a number ¥ says 元,
+// $ 美元.
 func (r *reader) quiet(ch rune) {
-	if ch == '¥' || ch == '$' {
-		if n, size := scanNumber(r.in, r.at); size > 0 && ch == '¥' && !strings.HasPrefix(r.in[r.at+size:], "万") && !strings.HasPrefix(r.in[r.at+size:], "亿") {
-			r.at += size
-			r.say(n.yuan())
-			if strings.HasPrefix(r.in[r.at:], "元") {
-				r.at += len("元")
-			}
-		}
+	if ch != '¥' && ch != '$' {
+		return
+	}
+	n, size := scanNumber(r.in, r.at)
+	if size == 0 || strings.HasPrefix(r.in[r.at+size:], "万") || strings.HasPrefix(r.in[r.at+size:], "亿") {
+		return
+	}
+	r.at += size
+	if ch == '$' {
+		r.say(n.read() + "美元")
+		return
+	}
+	r.say(n.yuan())
+	if strings.HasPrefix(r.in[r.at:], "元") {
+		r.at += len("元")
 	}
 }
 
@@ -167,6 +201,7 @@ func (r *reader) sign() {
 	_, size := scanNumber(r.in, r.at)
 	apart := !isDigit(before) && !isLetter(before) && before != ')' && before < utf8.RuneSelf
 	switch {
+	case c == '+' && r.spaced(): // the country of a telephone number
 	case size > 0 && c == '+':
 		r.say("加")
 	case size > 0 && (apart || r.follows(size, "%", "℃") && !isDigit(before)):

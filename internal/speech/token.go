@@ -1,14 +1,15 @@
 package speech
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // digits reads a token that begins with a digit, by the first form it fits.
 func (r *reader) digits() {
-	for _, try := range [...]func(*reader) bool{(*reader).masked, (*reader).date, (*reader).telephone, (*reader).clock,
-		(*reader).code, (*reader).span, (*reader).fraction} {
+	for _, try := range [...]func(*reader) bool{(*reader).masked, (*reader).date, (*reader).spaced, (*reader).telephone, (*reader).clock,
+		(*reader).section, (*reader).code, (*reader).span, (*reader).fraction} {
 		if try(r) {
 			return
 		}
@@ -109,7 +110,7 @@ func (r *reader) date() bool {
 	if r.bracketedYear(year) {
 		return true
 	}
-	if r.at+5 < len(r.in) && strings.ContainsRune("-~至", rune(r.in[r.at+4])) && r.run(5) == 4 && r.follows(9, "年") {
+	if r.at+5 < len(r.in) && strings.ContainsRune("-~至", rune(r.in[r.at+4])) && r.run(5) == 4 && r.follows(9, "年", "学年") {
 		r.say(spell(digitNames, year) + "至" + spell(digitNames, r.in[r.at+5:r.at+9]))
 		r.at += 9
 		return true
@@ -227,7 +228,61 @@ func (r *reader) colon(offset int) int {
 
 // called are words after which a number is one to dial or to type.
 var called = []string{"电话", "电话：", "热线", "热线：", "拨打", "致电", "手机", "手机：", "手机号", "尾号", "号码", "传真", "传真：", "编号", "编号：",
-	"代码", "代码：", "编码", "验证码", "邮编", "账号", "取件码", "查询码", "受理号"}
+	"代码", "代码：", "编码", "验证码", "邮编", "账号", "分机", "取件码", "查询码", "受理号"}
+
+// spaced reads a mobile number written in its groups, 138 0000 1234, or with
+// the country before it.
+func (r *reader) spaced() bool {
+	end, groups := r.at, []string{}
+	for len(groups) < 5 {
+		n := r.run(end - r.at)
+		if n == 0 {
+			break
+		}
+		groups = append(groups, r.in[end:end+n])
+		if end += n; end+1 >= len(r.in) || r.in[end] != ' ' && r.in[end] != '-' || !isDigit(r.in[end+1]) {
+			break
+		}
+		end++
+	}
+	abroad := len(groups) > 1 && groups[0] == "86"
+	if abroad {
+		groups = groups[1:]
+	}
+	digits := strings.Join(groups, "")
+	mobile := len(digits) == 11 && digits[0] == '1' && digits[1] >= '3'
+	if len(groups) < 2 && !abroad || !(mobile && (len(groups) == 1 || len(groups[0]) == 3)) && !(abroad && len(digits) > 8) {
+		return false
+	}
+	for i, g := range groups {
+		groups[i] = spell(phoneNames, g)
+	}
+	r.say(strings.Join(groups, "，"))
+	r.at = end
+	return true
+}
+
+// section reads the number of a clause with its points, 3.2.1 as 三点二点一.
+func (r *reader) section() bool {
+	end, parts := r.at, []string{}
+	for {
+		n := r.run(end - r.at)
+		if n == 0 || n > 3 {
+			return false
+		}
+		parts = append(parts, cardinal(r.in[end:end+n]))
+		if end += n; end+1 >= len(r.in) || r.in[end] != '.' || !isDigit(r.in[end+1]) {
+			break
+		}
+		end++
+	}
+	if len(parts) < 3 {
+		return false
+	}
+	r.say(strings.Join(parts, "点"))
+	r.at = end
+	return true
+}
 
 // telephone reads numbers to dial digit by digit, 1 as 幺.
 func (r *reader) telephone() bool {
@@ -301,7 +356,7 @@ func (r *reader) code() bool {
 
 // alphanumeric reads a short code in full and the tail of a long one.
 func alphanumeric(token string, digits int) string {
-	if len(token) > 4 && digits > 1 {
+	if len(token) > maxSpelt || len(token) > 4 && digits > 1 && !plainSize(token) {
 		return Tail(token)
 	}
 	var b strings.Builder
@@ -314,6 +369,16 @@ func alphanumeric(token string, digits int) string {
 		}
 	}
 	return b.String()
+}
+
+// plainSize reports whether a token is a size of the trade, DN200 or M250: up to
+// two letters, then up to four digits.
+func plainSize(token string) bool {
+	letters := 0
+	for letters < len(token) && isLetter(token[letters]) {
+		letters++
+	}
+	return letters > 0 && letters <= 2 && len(token)-letters <= 4 && allDigits(token[letters:])
 }
 
 // unitFollows reports whether the number here is followed by a unit in latin
@@ -386,6 +451,10 @@ func (r *reader) letters() {
 	}
 	word := r.in[r.at:end]
 	r.at = end
+	if n := roman(word); n > 0 && r.follows(0, "级", "类", "期", "型", "标段") {
+		r.say(Cardinal(int64(n)))
+		return
+	}
 	if len(word) > maxSpelt {
 		r.pause('，')
 		return
@@ -398,6 +467,12 @@ func (r *reader) letters() {
 }
 
 const maxSpelt = 6
+
+// roman returns the value of a Roman numeral of one to ten in letters, as in
+// III级, 0 for any other word.
+func roman(word string) int {
+	return slices.Index([]string{"", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"}, word)
+}
 
 // address skips the address of a web page or mailbox.
 func (r *reader) address() bool {
