@@ -203,6 +203,14 @@ func (c *HotlineConfig) open(now time.Time) bool {
 	return false
 }
 
+// person is the number of who answers at the instant.
+func (c *HotlineConfig) person(now time.Time) string {
+	if c.open(now) {
+		return c.Operator
+	}
+	return c.AfterHours
+}
+
 // hours says the office hours: 九点至十二点、十四点至十七点三十分.
 func (c *HotlineConfig) hours() string {
 	spans := make([]string, len(c.OfficeHours))

@@ -181,12 +181,13 @@ func hotlineWorld(t *testing.T, adjust ...func(*handlers.Config)) *world {
 // everyNode says how each node of the dialogue is reached from the greeting.
 var everyNode = map[string][]string{
 	"greet": {}, "root": {"1"}, "sectors": {"1", "1"}, "list": {"1", "1", "2"}, "detail": {"1", "1", "2", "1"}, "handoff": {"1", "1", "2", "1", "8"},
-	"progress": {"1", "2"}, "pick": {"1", "2", "320902"}, "stages": {"1", "2", "000777"}, "housing": {"1", "3"}, "batch": {"1", "3", "1"},
+	"progress": {"1", "2"}, "pick": {"1", "2", "3209022"}, "stages": {"1", "2", "000777"}, "housing": {"1", "3"}, "batch": {"1", "3", "1"},
 	"own": {"1", "3", "1", "2"}, "tail": {"1", "3", "1", "2", "8420260018"}, "result": {"1", "3", "1", "2", "8420260018", "0006"},
 	"consult": {"1", "4"}, "info": {"1", "4", "1"}, "dept": {"1", "4", "3"},
 }
 
-// twoProjects makes the entry 320902 fit two projects, for the node pick.
+// twoProjects makes the entry 3209022 fit two projects, for the node pick:
+// the letters are on the key 2.
 func twoProjects(t *testing.T, w *world) {
 	t.Helper()
 	for _, code := range []string{"320902-A", "320902-B"} {

@@ -183,7 +183,7 @@ func (h *hotline) httapi(t turn) []byte {
 	case actionCollect:
 		bind := `<bind>~^[0-9*#]$</bind>`
 		if t.input.max > 1 {
-			bind = fmt.Sprintf(`<bind strip="#">~^[0-9*]{0,%d}#$</bind>`, t.input.max)
+			bind = fmt.Sprintf(`<bind>~^[0-9*]{0,%d}#$</bind>`, t.input.max) // # stays: an entry of # alone is none of silence
 		}
 		attributes := fmt.Sprintf(` name="digits" digit-timeout="%d" input-timeout="%d" loops="0"`, t.input.timeout*1000, t.input.interdigit*1000)
 		h.httapiSay(&b, t, attributes, bind)
@@ -246,7 +246,7 @@ func (h *hotline) vxmlField(b *strings.Builder, t turn, say, call string) {
 	fmt.Fprintf(b, "<field name=\"digits\">\n%s\n%s\n", dtmfGrammar(t.input.max), say)
 	fmt.Fprintf(b, "<noinput>%s</noinput>\n<nomatch><assign name=\"digits\" expr=\"'x'\"/>%s</nomatch>\n<filled>%s</filled>\n</field>\n</form>\n",
 		submit(eventTimeout, ""), submit(eventDigits, "digits "), submit(eventDigits, "digits "))
-	fmt.Fprintf(b, "<form id=\"op\">\n<transfer name=\"person\" bridge=\"false\" dest=\"tel:%s\"/>\n</form>\n", escape(h.Operator))
+	fmt.Fprintf(b, "<form id=\"op\">\n<transfer name=\"person\" bridge=\"false\" dest=\"tel:%s\"/>\n</form>\n", escape(h.person(h.now())))
 }
 
 // dtmfGrammar takes up to n keys; one key may be #, which otherwise ends an

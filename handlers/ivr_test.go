@@ -23,9 +23,6 @@ func TestIVR01To05And17EveryNode(t *testing.T) {
 	budgets := map[string]int{"greet": 50, "root": 50, "sectors": 60, "dept": 60, "list": 110, "housing": 110, "detail": 130, "handoff": 80, "progress": 50,
 		"pick": 120, "stages": 110, "batch": 70, "own": 40, "tail": 50, "result": 140, "consult": 50, "info": 50}
 	for node, keys := range everyNode {
-		if node == "pick" {
-			keys = []string{"1", "2", "3209022"} // A and B are on the key 2
-		}
 		p := w.dial(t)
 		got := p.press(keys...)
 		if got.node() != node || got.Action != "collect" {
@@ -59,11 +56,15 @@ func TestIVR04ListItems(t *testing.T) {
 // TestIVR06OperatorRepeatBack presses 0, 9 and * in every node.
 func TestIVR06OperatorRepeatBack(t *testing.T) {
 	w := hotlineWorld(t)
-	parents := map[string]string{"greet": "greet", "root": "root", "sectors": "root", "list": "sectors", "detail": "list", "handoff": "detail", "progress": "root",
+	twoProjects(t, w)
+	parents := map[string]string{"pick": "progress", "greet": "greet", "root": "root", "sectors": "root", "list": "sectors", "detail": "list", "handoff": "detail", "progress": "root",
 		"stages": "progress", "housing": "root", "batch": "housing", "own": "batch", "tail": "own", "result": "batch", "consult": "root", "info": "consult", "dept": "consult"}
 	for node, parent := range parents {
 		p := w.dial(t)
 		here := p.press(everyNode[node]...)
+		if here.node() != node {
+			t.Fatalf("%v leads to %s, want %s", everyNode[node], here.node(), node)
+		}
 		if again := p.press("9"); !bytes.Equal(again.raw, here.raw) {
 			t.Errorf("%s: 9 says\n%s\nnot\n%s", node, again.raw, here.raw)
 		}

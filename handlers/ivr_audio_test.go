@@ -1,0 +1,218 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"gongkai/handlers"
+)
+
+// tone is a voice that hums 440 Hz, a tenth of a second for each character.
+type tone struct {
+	rate, channels int
+	spoke          atomic.Int64
+	fail           atomic.Bool
+	raw            []byte // returned instead
+}
+
+var errVoice = errors.New("no voice today")
+
+// Speak implements handlers.Voice.
+func (v *tone) Speak(_ context.Context, text string) ([]byte, error) {
+	v.spoke.Add(1)
+	if v.fail.Load() {
+		return nil, errVoice
+	}
+	if v.raw != nil {
+		return v.raw, nil
+	}
+	channels := max(v.channels, 1)
+	frames := v.rate / 10 * len([]rune(text))
+	var b bytes.Buffer
+	b.WriteString("RIFF\xff\xff\xff\xffWAVEfmt ") // as a program writes that does not know the length yet
+	for _, field := range []any{uint32(16), uint16(1), uint16(channels), uint32(v.rate), uint32(v.rate * channels * 2), uint16(channels * 2), uint16(16)} {
+		_ = binary.Write(&b, binary.LittleEndian, field)
+	}
+	b.WriteString("data\xff\xff\xff\x7f")
+	for i := range frames {
+		for range channels {
+			_ = binary.Write(&b, binary.LittleEndian, int16(10000*math.Sin(2*math.Pi*440*float64(i)/float64(v.rate))))
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func withVoice(v handlers.Voice, dir string) func(*handlers.Config) {
+	return func(c *handlers.Config) {
+		c.Hotline.Voice, c.Hotline.AudioDir, c.Hotline.Keys = v, dir, [][]byte{[]byte("the key of this test")}
+	}
+}
+
+// TestIVR18Audio serves prompts as files a telephone engine plays and caches.
+func TestIVR18Audio(t *testing.T) {
+	for _, v := range []*tone{{rate: 22050}, {rate: 44100, channels: 2}, {rate: 8000}, {rate: 16000}} {
+		w := start(t, withVoice(v, ""))
+		p := w.dial(t)
+		path := p.last.Say[0].Audio
+		if !strings.HasPrefix(path, "/api/v1/ivr/audio/") || strings.ContainsAny(path, "&?") {
+			t.Errorf("the path is %q", path)
+		}
+		r := w.get(t, path)
+		if r.header.Get("Content-Type") != "audio/wav" || !strings.Contains(r.header.Get("Cache-Control"), "max-age=86400") {
+			t.Errorf("the header is %v", r.header)
+		}
+		checkLineWAV(t, r.body, len([]rune(p.last.Prompt)))
+		tag := r.header.Get("ETag")
+		head := w.call(t, "HEAD", path, opts{want: 200})
+		if len(head.body) != 0 || head.header.Get("ETag") != tag || head.header.Get("Content-Type") != "audio/wav" {
+			t.Errorf("HEAD answers %v", head.header)
+		}
+		for _, method := range []string{"GET", "HEAD"} {
+			r := w.call(t, method, path, opts{want: 304, header: map[string]string{"If-None-Match": tag}})
+			if len(r.body) != 0 || r.header.Get("ETag") != tag {
+				t.Errorf("%s with the tag answers %v", method, r.header)
+			}
+		}
+		if n := v.spoke.Load(); n != 1 {
+			t.Errorf("one prompt was spoken %d times", n)
+		}
+	}
+}
+
+// checkLineWAV checks a file of 16-bit PCM, 8 kHz, mono, that hums 440 Hz for so
+// many tenths of a second.
+func checkLineWAV(t *testing.T, b []byte, tenths int) {
+	t.Helper()
+	le := binary.LittleEndian
+	if len(b) < 44 || string(b[:4]) != "RIFF" || int(le.Uint32(b[4:])) != len(b)-8 || string(b[8:16]) != "WAVEfmt " || le.Uint16(b[20:]) != 1 ||
+		le.Uint16(b[22:]) != 1 || le.Uint32(b[24:]) != 8000 || le.Uint32(b[28:]) != 16000 || le.Uint16(b[32:]) != 2 || le.Uint16(b[34:]) != 16 ||
+		string(b[36:40]) != "data" || int(le.Uint32(b[40:])) != len(b)-44 {
+		t.Fatalf("the header is % x", b[:min(44, len(b))])
+	}
+	samples := (len(b) - 44) / 2
+	if want := tenths * 800; samples < want-10 || samples > want+10 {
+		t.Errorf("%d samples, want %d", samples, want)
+	}
+	crossings, peak := 0, int16(0)
+	for i := 1; i < samples; i++ {
+		a, c := int16(le.Uint16(b[44+2*i-2:])), int16(le.Uint16(b[44+2*i:]))
+		if a < 0 && c >= 0 {
+			crossings++
+		}
+		peak = max(peak, c)
+	}
+	if hz := float64(crossings) * 8000 / float64(samples); math.Abs(hz-440) > 5 || peak < 9000 || peak > 11000 {
+		t.Errorf("the tone has %.0f Hz and a peak of %d", hz, peak)
+	}
+}
+
+// TestIVR18NotFound refuses names that are none, of files that are none, and
+// everything where there is no voice.
+func TestIVR18NotFound(t *testing.T) {
+	dir := t.TempDir()
+	w := start(t, withVoice(&tone{rate: 8000}, filepath.Join(dir, "audio")))
+	if err := os.WriteFile(filepath.Join(dir, "secret.wav"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.Repeat("0", 32)
+	for _, file := range []string{name + ".wav", "..%2fsecret.wav", "%2e%2e%2fsecret.wav", "..%252fsecret.wav", "..\\secret.wav", name + ".txt", name, name + ".wav%00", "x.wav", strings.Repeat("0", 5000) + ".wav"} {
+		if r := w.call(t, "GET", "/api/v1/ivr/audio/"+file, opts{want: 404}); strings.Contains(string(r.body), "secret") {
+			t.Errorf("%.40s answers %s", file, r.body)
+		}
+	}
+	silent := start(t)
+	p := silent.dial(t)
+	if bytes.Contains(p.last.raw, []byte(`"audio"`)) {
+		t.Errorf("without a voice: %s", p.last.raw)
+	}
+	silent.call(t, "GET", "/api/v1/ivr/audio/"+name+".wav", opts{want: 404})
+}
+
+// TestIVR18Kept serves from the directory after a restart, without speaking
+// again, and no longer once the notice is withdrawn.
+func TestIVR18Kept(t *testing.T) {
+	dir := t.TempDir()
+	before, after := &tone{rate: 8000}, &tone{rate: 8000}
+	w := hotlineWorld(t, withVoice(before, dir))
+	p := w.dial(t)
+	menu := p.last.Say[0].Audio
+	first := w.get(t, menu).body
+	detail := p.press("1", "1", "2", "1")
+	spoken := detail.Say[0].Audio
+	if r := w.get(t, spoken); !strings.Contains(r.header.Get("Cache-Control"), "max-age=300") {
+		t.Errorf("what says a notice is kept for %s", r.header.Get("Cache-Control"))
+	}
+	again := hotlineWorld(t, withVoice(after, dir))
+	if r := again.get(t, menu); !bytes.Equal(r.body, first) || after.spoke.Load() != 0 {
+		t.Errorf("after a restart it was spoken %d times", after.spoke.Load())
+	}
+	w.step(t, "reviewer", detail.Handoff.Code, "withdraw", object{"reason": "重复发布"})
+	w.call(t, "GET", spoken, opts{want: 410})
+	w.call(t, "HEAD", spoken, opts{want: 404})
+	if files, _ := filepath.Glob(filepath.Join(dir, strings.TrimSuffix(filepath.Base(spoken), ".wav")+"*")); len(files) != 0 {
+		t.Errorf("what said the notice is still there: %v", files)
+	}
+}
+
+// TestIVR18BadVoice answers turns all the same while the voice fails or sends
+// what is no WAV file; the file is then an error, which an engine skips.
+func TestIVR18BadVoice(t *testing.T) {
+	for name, v := range map[string]*tone{
+		"fails": {}, "empty": {raw: []byte{}}, "text": {raw: []byte("<html>")}, "cut": {raw: []byte("RIFF\x00\x00\x00\x00WAVEfmt ")},
+		"8 bits": {raw: wavOf(1, 1, 8000, 8)}, "float": {raw: wavOf(3, 1, 8000, 16)}, "no channels": {raw: wavOf(1, 0, 8000, 16)}, "no rate": {raw: wavOf(1, 1, 0, 16)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v.fail.Store(name == "fails")
+			w := start(t, withVoice(v, ""))
+			w.mayFail = true
+			p := w.dial(t)
+			r := w.call(t, "GET", p.last.Say[0].Audio, opts{want: 500})
+			if strings.Contains(string(r.body), errVoice.Error()) {
+				t.Errorf("the answer tells why: %s", r.body)
+			}
+			if got := p.press("1"); got.node() != "root" {
+				t.Errorf("the call ends: %s", got.raw)
+			}
+		})
+	}
+}
+
+func wavOf(format, channels uint16, rate uint32, bits uint16) []byte {
+	var b bytes.Buffer
+	b.WriteString("RIFF\x00\x00\x00\x00WAVEfmt ")
+	for _, field := range []any{uint32(16), format, channels, rate, rate * 2, uint16(2), bits} {
+		_ = binary.Write(&b, binary.LittleEndian, field)
+	}
+	b.WriteString("data\x08\x00\x00\x00")
+	b.Write(make([]byte, 8))
+	return b.Bytes()
+}
+
+// TestIVR18Say previews a text: as it is said, how long that takes, and aloud.
+func TestIVR18Say(t *testing.T) {
+	w := start(t, withVoice(&tone{rate: 8000}, ""))
+	r := w.call(t, "GET", "/api/v1/ivr/say?"+url.Values{"text": {"亭土告〔2024〕5号，起始价1.2亿元"}}.Encode(), opts{as: "ivr", want: 200})
+	if got := r.text("prompt"); got != "亭土告，二零二四年，五号，起始价一点二亿元" {
+		t.Errorf("prompt = %s", got)
+	}
+	if r.text("characters") != "18" || r.text("seconds") != "5" {
+		t.Errorf("length = %s characters, %s seconds", r.text("characters"), r.text("seconds"))
+	}
+	w.get(t, r.text("audio"))
+	for _, bad := range []string{strings.Repeat("字", 301), "\xff\xfe"} {
+		w.call(t, "GET", "/api/v1/ivr/say?"+url.Values{"text": {bad}}.Encode(), opts{as: "editor", want: 400})
+	}
+	if r := w.call(t, "GET", "/api/v1/ivr/say?text=", opts{as: "ivr", want: 200}); r.text("prompt") != "" {
+		t.Errorf("nothing is said %s", r.body)
+	}
+	w.call(t, "GET", "/api/v1/ivr/say?text=1", opts{as: "auditor", want: 403})
+}
