@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gongkai/internal/crashpoint"
 	"gongkai/internal/disclosure"
 )
 
@@ -173,7 +174,9 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	}
 	began := p.now()
 	within, cancel := context.WithTimeout(calls, p.CallTimeout)
+	crashpoint.Hit("before", "the call")
 	msgid, err := p.sender.Send(within, message)
+	crashpoint.Hit("after", "the call")
 	cancel()
 	book.put(p.settled(ctx, d, message, msgid, err, p.now().Sub(began)), !d.Channel.Keyed())
 }

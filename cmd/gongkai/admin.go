@@ -76,7 +76,7 @@ func newMigrate(p *program) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	asJSON := jsonFlag(cmd)
-	epoch := cmd.Flags().Bool("new-epoch", false, "恢复 PostgreSQL 备份之后用：使各处缓存不把恢复前的内容当作现在的")
+	epoch := cmd.Flags().Bool("new-epoch", false, "恢复 PostgreSQL 备份之后用：使各处缓存不把恢复前的内容当作现在的，并停发推送，以免重复发送")
 	storeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := p.openOrCreate(cmd)
@@ -85,9 +85,10 @@ func newMigrate(p *program) *cobra.Command {
 		}
 		defer func() { _ = s.Close() }()
 		if *epoch {
-			if err := s.NewEpoch(cmd.Context()); err != nil {
+			if err := s.NewEpoch(cmd.Context(), p.now()); err != nil {
 				return err
 			}
+			fmt.Fprintln(p.out, restoredAdvice)
 		}
 		v, err := s.SchemaVersion(cmd.Context())
 		if err != nil {

@@ -14,8 +14,12 @@ import (
 
 const postgresAdvice = `PostgreSQL 请用它自己的工具备份，例如：
   pg_dump --format=custom --file=gongkai.dump "$GONGKAI_DATABASE"
-恢复到一个新建的空库后，执行一次 gongkai migrate --new-epoch：
+恢复到一个新建的空库后，执行一次 gongkai migrate --new-epoch（推送随之停发）：
   createdb gongkai && pg_restore --dbname=gongkai gongkai.dump`
+
+// restoredAdvice is what to do after a restoration, before people are told anything.
+const restoredAdvice = `推送已停发：备份之后可能已经发出的标为“结果不明”。用 gongkai push status 核对，
+然后 gongkai push resume --scope global --as 令牌 恢复；确定没有发出的用 gongkai push replay 补发。`
 
 func newBackup(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "backup", Short: "备份、检验和恢复", Long: "备份、检验和恢复 SQLite 数据库。\n\n" + postgresAdvice}
@@ -104,14 +108,17 @@ func newBackupRestore(p *program) *cobra.Command {
 		if _, err := os.Stat(target); err == nil {
 			return usage("%s 已经存在；请先把它和它的 -wal、-shm 文件移走", target)
 		}
-		r, err := store.Restore(cmd.Context(), args[0], target)
+		r, err := store.Restore(cmd.Context(), args[0], target, p.now())
 		if errors.Is(err, store.ErrDamaged) {
 			return faulty("备份已损坏，没有恢复：%w", err)
 		}
 		if err != nil {
 			return err
 		}
-		return p.print(*asJSON, r, func(w io.Writer) { printBackup(w, "已恢复到 "+target, r) })
+		return p.print(*asJSON, r, func(w io.Writer) {
+			printBackup(w, "已恢复到 "+target, r)
+			fmt.Fprintln(w, restoredAdvice)
+		})
 	}
 	return cmd
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"gongkai/internal/crashpoint"
+	"gongkai/internal/disclosure"
 )
 
 // ErrNotSQLite means that the database is PostgreSQL, which is backed up with
@@ -31,6 +35,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if _, err := s.w.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
 		return errors.Join(fmt.Errorf("store: backup: %w", fault(err)), os.Remove(path))
 	}
+	crashpoint.Hit("between the parts of", "a backup")
 	if err := syncFile(path); err != nil {
 		return err
 	}
@@ -121,21 +126,46 @@ func VerifyBackup(ctx context.Context, path string) (BackupReport, error) {
 }
 
 // Restore copies a verified backup to a SQLite file that does not exist yet and
-// gives it a new epoch, so that what caches hold of the time after the backup
-// is not taken for its future.
-func Restore(ctx context.Context, backup, target string) (BackupReport, error) {
+// begins a new epoch in it; see NewEpoch. The file has its name only when that
+// is done: nobody serves a database that would send everything again.
+func Restore(ctx context.Context, backup, target string, now time.Time) (BackupReport, error) {
 	r, err := VerifyBackup(ctx, backup)
 	if err != nil {
 		return r, err
 	}
-	if err := copyFile(backup, target); err != nil {
+	work := target + ".restoring"
+	for _, left := range []string{work, work + "-wal", work + "-shm"} { // of an attempt that was cut off
+		if err := os.Remove(left); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return r, fmt.Errorf("store: restore: %w", err)
+		}
+	}
+	if err := copyFile(backup, work); err != nil {
 		return r, err
 	}
-	s, err := Open(ctx, Options{URL: "sqlite:" + target, MustExist: true})
+	crashpoint.Hit("between the parts of", "a restoration")
+	s, err := Open(ctx, Options{URL: "sqlite:" + work, MustExist: true})
 	if err != nil {
-		return r, err
+		return r, errors.Join(err, os.Remove(work))
 	}
-	return r, errors.Join(s.NewEpoch(ctx), s.Close())
+	if err := errors.Join(s.NewEpoch(ctx, now), s.Close()); err != nil {
+		return r, errors.Join(err, os.Remove(work))
+	}
+	if err := os.Rename(work, target); err != nil {
+		return r, fmt.Errorf("store: restore: %w", err)
+	}
+	return r, syncDir(filepath.Dir(target))
+}
+
+// syncDir makes a renaming outlast a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	return nil
 }
 
 func copyFile(from, to string) error {
@@ -155,13 +185,31 @@ func copyFile(from, to string) error {
 	return nil
 }
 
-// NewEpoch starts a new epoch of the change feed: to be done once after a
-// database was restored by other means than Restore.
-func (s *Store) NewEpoch(ctx context.Context) error {
-	if _, err := s.w.ExecContext(ctx, `UPDATE feed_head SET epoch = $1 WHERE id = 1`, uuid.NewString()); err != nil {
-		return fmt.Errorf("store: new epoch: %w", fault(err))
+// restored is why the push stands still after a restoration.
+const restored = "刚从备份恢复：备份之后可能已经发出的，标为结果不明；核对后再恢复推送"
+
+// NewEpoch makes a restored database safe to serve, once: caches do not take
+// what they hold of the time after the backup for its future, and the push is
+// stopped until somebody turns it on again. What was waiting to be sent may have
+// been sent since the backup: its outcome is unknown, and events not yet
+// expanded are paused one by one.
+func (s *Store) NewEpoch(ctx context.Context, now time.Time) error {
+	err := s.write(ctx, "new epoch", func(tx *sql.Tx) error {
+		for _, statement := range []string{
+			`UPDATE delivery SET state = 'unknown', class = 'ambiguous', owner = '' WHERE state IN ('queued', 'leased', 'sending', 'digest')`,
+			`UPDATE push_event SET paused = 1, why = '` + restored + `' WHERE state IN ('pending', 'matching') AND open = 1 AND paused = 0`,
+		} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE feed_head SET epoch = $1 WHERE id = 1`, uuid.NewString())
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.SetSwitch(ctx, disclosure.System, disclosure.ScopeGlobal, restored, true, now)
 }
 
 // ClockSkew returns how far the database server's clock is ahead of now; 0 on

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"gongkai/internal/crashpoint"
 	"gongkai/internal/disclosure"
 )
 
@@ -169,6 +170,7 @@ func (s *Store) forget(ctx context.Context, ts []disclosure.Transition) error {
 		return err
 	}
 	searched := disclosure.PurgedPlace{Place: placeSearch, Done: limited.Err() == nil, At: ts[0].At}
+	crashpoint.Hit("between the parts of", "an erasure")
 	pages, done, err := s.truncateLog(ctx)
 	if err != nil {
 		return err

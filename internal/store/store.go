@@ -27,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"gongkai/internal/crashpoint"
 	"gongkai/internal/disclosure"
 )
 
@@ -238,9 +239,11 @@ func (s *Store) write(ctx context.Context, what string, f func(tx *sql.Tx) error
 		_ = tx.Rollback() // the first error is the one to tell
 		return fmt.Errorf("store: %s: %w", what, fault(err))
 	}
+	crashpoint.Hit("before the commit of", what)
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("store: %s: %w", what, fault(err))
 	}
+	crashpoint.Hit("after the commit of", what)
 	return nil
 }
 
