@@ -88,13 +88,17 @@ func newMigrate(p *program) *cobra.Command {
 			if err := s.NewEpoch(cmd.Context(), p.now()); err != nil {
 				return err
 			}
-			fmt.Fprintln(p.out, restoredAdvice)
 		}
 		v, err := s.SchemaVersion(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return p.print(*asJSON, map[string]int64{"schema": v}, func(w io.Writer) { fmt.Fprintf(w, "数据库结构版本 %d\n", v) })
+		return p.print(*asJSON, map[string]int64{"schema": v}, func(w io.Writer) {
+			fmt.Fprintf(w, "数据库结构版本 %d\n", v)
+			if *epoch {
+				fmt.Fprintln(w, restoredAdvice)
+			}
+		})
 	}
 	return cmd
 }
