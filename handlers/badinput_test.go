@@ -304,6 +304,9 @@ func TestBadQueries(t *testing.T) {
 	} {
 		tests = append(tests, badInput{name: tt.query, method: "GET", as: "-", path: list + tt.query, want: 400, code: tt.code, field: tt.field})
 	}
+	for _, query := range []string{"annex=3", "annex=01", "annex=-1", "annex=x"} {
+		tests = append(tests, badInput{name: query, method: "GET", as: "-", path: "/api/v1/catalog?" + query, want: 400, code: disclosure.CodeParam, field: "annex"})
+	}
 	w.refuses(t, tests)
 	// What looks like an attack and is a search is one.
 	for _, q := range []string{`'; DROP TABLE notice; --`, `"`, `a* NEAR(b)`, `道路 OR 桥梁`, `<script>`, `%`, `\`, `{{7*7}}`} {

@@ -246,7 +246,9 @@ type CatalogParams struct {
 func (s *Server) listCatalog(c *fiber.Ctx) error {
 	catalog := s.Cache.Catalog()
 	p := readParams(c, "annex", "sector", "body", "stage", "limit", "cursor")
-	annex := p.oneOf("annex", "附件", func(v string) bool { n, err := strconv.Atoi(v); return err == nil && n >= 0 && n < 100 })
+	annex := p.oneOf("annex", "附件", func(v string) bool {
+		return slices.ContainsFunc(catalog.Items, func(i disclosure.CatalogItem) bool { return strconv.Itoa(i.Annex) == v })
+	})
 	sector := p.oneOf("sector", "领域", func(v string) bool { _, err := catalog.Sector(v); return err == nil })
 	body := p.oneOf("body", "公开主体", func(v string) bool { _, err := catalog.Body(v); return err == nil })
 	stage := p.stage("stage")

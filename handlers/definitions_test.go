@@ -207,7 +207,7 @@ func TestAttachments(t *testing.T) {
 	again := w.upload(t, "editor", "招标文件.pdf", big)
 	other := w.publish(t, change(draft, "attachments", []any{again.text("id")})).text("id")
 	w.step(t, "reviewer", id, "withdraw", object{"reason": "理由", "erase": true})
-	if got := w.get(t, at); string(got.body) != big || !strings.Contains(got.header.Get("Content-Disposition"), "attachment") {
+	if got := w.get(t, at); string(got.body) != big || !strings.Contains(got.header.Get("Content-Disposition"), `filename="attachment.pdf"; filename*=UTF-8`) {
 		t.Errorf("after the withdrawal of one of two: %v", got.header)
 	}
 	w.step(t, "reviewer", other, "withdraw", object{"reason": "理由"})

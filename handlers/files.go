@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"mime"
 	"net/url"
 	"path"
 	"regexp"
@@ -73,8 +72,8 @@ func disposition(name string) string {
 		}
 		return r
 	}, name)
-	if mime.TypeByExtension(path.Ext(ascii)) == "" && path.Ext(ascii) == "" {
-		ascii = "attachment"
+	if ext := path.Ext(ascii); strings.Trim(strings.TrimSuffix(ascii, ext), "_ ") == "" {
+		ascii = "attachment" + ext
 	}
 	return fmt.Sprintf(`attachment; filename="%s"; filename*=UTF-8''%s`, ascii, url.PathEscape(name))
 }

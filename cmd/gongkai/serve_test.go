@@ -77,6 +77,16 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 			t.Errorf("no demo notice is %s", status)
 		}
 	}
+	// What is optional over HTTP is so on the command line.
+	s := storetest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db"))
+	_, draft := p.call("POST", "/api/v1/staff/notices", sheet.Tokens["editor"], storetest.Draft(t, s.Catalog(), "land.transfer_notice", "亭土挂告字〔2026〕1号地块出让公告"))
+	code, _ := draft["code"].(string)
+	if status, out := p.call("POST", "/api/v1/staff/notices/"+code+"/submit", sheet.Tokens["editor"], nil); status != 200 {
+		t.Fatalf("submit: %d %v", status, out)
+	}
+	if out, exit := cli(t, "notice", "publish", code, "--as", sheet.Tokens["reviewer"], "--data", dir); exit != exitOK {
+		t.Errorf("publish from the command line: exit %d, %s", exit, out)
+	}
 	p.stop(syscall.SIGINT)
 }
 
