@@ -113,7 +113,7 @@ func isMonthDay(d []byte) bool {
 }
 
 // isMobile recognises 11 digits, with the country's prefix or not, in one piece
-// or parted as people do: 138 0000 0000, 138-00000000, 1380000 0000.
+// or parted as people do: 138 0000 0000, 138-00000000, 1380000 0000, 1 3 8 ….
 func (w window) isMobile() bool {
 	d := w.digits
 	switch {
@@ -137,6 +137,7 @@ func (w window) isMobile() bool {
 		if w.groups[0].n != 3 || w.groups[1].n != 4 {
 			return false
 		}
+	case 11: // letter-spaced
 	default:
 		return false
 	}

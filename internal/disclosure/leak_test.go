@@ -55,6 +55,7 @@ func TestFindLeaks(t *testing.T) {
 		{"mobile", "王小明 13800000000", "mobile"},
 		{"mobile with blanks", "138 0000 0000", "mobile"},
 		{"mobile with dashes", "138-0000-0000", "mobile"},
+		{"mobile, letter-spaced", "1 3 8 0 0 0 0 0 0 0 0", "mobile"},
 		{"mobile in full width", "１３８００００００００", "mobile"},
 		{"mobile with the country", "+86 13800000000、8613912345678", "mobile mobile"},
 		{"mobiles side by side", "13800000000,13912345678", "mobile mobile"},

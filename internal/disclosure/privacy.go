@@ -28,7 +28,7 @@ type FileLeak struct {
 
 // LeakScanVersion changes with what FindLeaks finds, so that files that were
 // scanned before are scanned again.
-const LeakScanVersion = 1
+const LeakScanVersion = 2
 
 // Add looks for personal data in a part of the file. Its place is kept without
 // what it may give away itself: a sheet can be named after a person's number.

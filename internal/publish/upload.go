@@ -26,6 +26,7 @@ const (
 	typeZIP  = "application/zip"
 	typeOFD  = "application/ofd"
 	typeText = "text/plain"
+	typeCSV  = "text/csv"
 	typeOLE  = "application/x-ole-storage"
 )
 
@@ -45,7 +46,7 @@ var extensions = map[string][]string{
 	typeZIP:                         {".zip"},
 	typeOFD:                         {".ofd"},
 	typeText:                        {".txt"},
-	"text/csv":                      {".csv", ".txt"},
+	typeCSV:                         {".csv", ".txt"},
 }
 
 // Upload keeps a file for later use in a draft. Errors: CodeRole, CodeFileSize,
@@ -56,7 +57,8 @@ func (s *Service) Upload(ctx context.Context, a disclosure.Actor, name string, d
 	}
 	name = fileName(name)
 	if len(data) == 0 || len(data) > MaxUploadBytes {
-		return disclosure.Attachment{}, disclosure.Errorf(disclosure.CodeFileSize, "文件“%s”有 %d 字节，应在 1 字节到 20 MB 之间", name, len(data)).On("file")
+		return disclosure.Attachment{}, disclosure.Errorf(disclosure.CodeFileSize, "文件“%s”有 %d 字节，应在 1 字节到 20 MB 之间",
+			disclosure.Redacted(name), len(data)).On("file")
 	}
 	media, err := mediaType(name, data)
 	if err != nil {
@@ -121,14 +123,21 @@ func mediaType(name string, data []byte) (string, error) {
 	if media == typeZIP && ext == ".ofd" && isOFD(data) {
 		media = typeOFD
 	}
-	if (media == typeText || media == "text/csv") && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
+	if media == typeText && ext == ".csv" { // one column of it has nothing to tell it by
+		media = typeCSV
+	}
+	shown := disclosure.Redacted(name) // people name files after people
+	if (media == typeText || media == typeCSV) && !utf8.Valid(data) {
+		return "", disclosure.Errorf(disclosure.CodeFileType, "文本文件“%s”不是 UTF-8 编码，公众打开会是乱码：请另存为 UTF-8 后再上传", shown).On("file")
+	}
+	if (media == typeText || media == typeCSV) && bytes.IndexByte(data, 0) >= 0 {
 		media = ""
 	}
 	if media == "" {
-		return "", disclosure.Errorf(disclosure.CodeFileType, "不接受这种文件：“%s”的内容是 %s", name, detected.String()).On("file")
+		return "", disclosure.Errorf(disclosure.CodeFileType, "不接受这种文件：“%s”的内容是 %s", shown, detected.String()).On("file")
 	}
 	if !slices.Contains(extensions[media], ext) {
-		return "", disclosure.Errorf(disclosure.CodeFileType, "文件“%s”的内容是 %s，与扩展名不符，应为 %s", name, media,
+		return "", disclosure.Errorf(disclosure.CodeFileType, "文件“%s”的内容是 %s，与扩展名不符，应为 %s", shown, media,
 			strings.Join(extensions[media], "、")).On("file")
 	}
 	return media, nil

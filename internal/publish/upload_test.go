@@ -57,6 +57,7 @@ func TestUpload(t *testing.T) {
 		{"公告.ofd", string(zipOf(t, "OFD.xml", "Doc_0/Document.xml")), "公告.ofd", "application/ofd"},
 		{"说明.txt", "说明", "说明.txt", "text/plain"},
 		{"表.csv", "a,b\n1,2\n", "表.csv", "text/csv"},
+		{"名录.csv", "单位\n甲公司\n", "名录.csv", "text/csv"},
 		{`C:\文件\公告.pdf`, "%PDF-1.4\n", "公告.pdf", "application/pdf"},
 		{"../../etc/公告.pdf", "%PDF-1.4\n", "公告.pdf", "application/pdf"},
 		{"公\x00告\u202efdp.pdf", "%PDF-1.4\n", "公告fdp.pdf", "application/pdf"},
@@ -72,11 +73,17 @@ func TestUpload(t *testing.T) {
 		{"图.txt", `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`, "", ""},
 		{"说明.txt", "\xb2\xc9\xb9\xba", "", ""},
 		{"说明.txt", "甲\x00乙", "", ""},
+		{"表.csv", "甲\x00乙", "", ""},
 		{"空.txt", "", "", ""},
 	} {
 		f, err := service.Upload(t.Context(), storetest.Editor, tt.name, []byte(tt.data))
 		if (err == nil) != (tt.media != "") || f.Type != tt.media && err == nil || f.Name != tt.kept && err == nil {
 			t.Errorf("Upload(%.40q) = %q %q, %v, want %q %q", tt.name, f.Name, f.Type, err, tt.kept, tt.media)
+		}
+	}
+	for name, data := range map[string]string{"王小明320902199001010006.exe": "MZ\x90\x00", "320902199001010006.txt": "", "320902199001010006.csv": "\xb2\xc9"} {
+		if _, err := service.Upload(t.Context(), storetest.Editor, name, []byte(data)); err == nil || strings.Contains(err.Error(), "19900101") {
+			t.Errorf("a refusal repeats the number in the name: %v", err)
 		}
 	}
 	_, err := service.Upload(t.Context(), disclosure.Actor{Name: "孙", Role: disclosure.RoleAuditor}, "a.pdf", []byte("%PDF-1.4\n"))
