@@ -179,6 +179,7 @@ func (p *program) tour(ctx context.Context, a *app) error {
 	t.say("最新公告列表的第一条就是它，第二次查询来自缓存")
 	t.do(ctx, "", http.MethodGet, "/api/v1/notices?limit=1", nil)
 	t.do(ctx, "", http.MethodGet, "/api/v1/notices?limit=1", nil)
+	t.phone(ctx)
 	if t.err != nil {
 		return t.err
 	}
@@ -191,6 +192,7 @@ func (p *program) tour(ctx context.Context, a *app) error {
   目录      %[2]s/api/v1/catalog   下载 %[2]s/api/v1/catalog.csv
   项目      %[2]s/api/v1/projects/%[4]s
   微信      %[2]s/demo/phone（关注者的手机，消息都是模拟的）
+  热线      docs/hotline.md（接 Asterisk、FreeSWITCH、VoiceXML 和云呼叫中心）
   接口说明  %[2]s/docs
   运维      %[3]s/readyz  %[3]s/metrics
 按 Ctrl+C 结束。

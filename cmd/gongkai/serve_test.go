@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 	eventually(t, "the tour's end", func() bool { return strings.Contains(p.out.String(), "按 Ctrl+C 结束") })
 	sheet := readSheet(t, dir)
 	checkDemoWeChat(t, p, sheet)
+	checkDemoPhone(t, p)
 	for _, role := range []string{"editor", "reviewer", "admin", "auditor", "ivr"} {
 		if sheet.Tokens[role] == "" {
 			t.Errorf("demo.json has no token for %s", role)
@@ -88,6 +90,29 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 		t.Errorf("publish from the command line: exit %d, %s", exit, out)
 	}
 	p.stop(syscall.SIGINT)
+}
+
+// checkDemoPhone copies the telephone conversation that the demo prints into a
+// shell, and hears what it says there.
+func checkDemoPhone(t *testing.T, p *process) {
+	t.Helper()
+	_, talk, _ := strings.Cut(p.out.String(), "打热线")
+	talk, _, _ = strings.Cut(talk, "\n\n")
+	var script, want []string
+	for line := range strings.SplitSeq(talk, "\n") {
+		if said, found := strings.CutPrefix(line, "    "); found && len(want) < strings.Count(strings.Join(script, "\n"), "\n  press ") {
+			want = append(want, said)
+		} else if strings.HasPrefix(line, "  ") {
+			script = append(script, line)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), "bash", "-c", strings.Join(script, "\n")).CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != strings.Join(want, "\n") || len(want) != len(demoKeys) {
+		t.Errorf("%v: the printed conversation is\n%s\nand copied says\n%s", err, talk, got)
+	}
+	if !strings.Contains(talk, "东闸路道路改造工程") || !strings.Contains(talk, "公告编号是") || !strings.Contains(talk, "转接人工") {
+		t.Errorf("the conversation misses its point:\n%s", talk)
+	}
 }
 
 // A started demo goes on where it was, and its data is for nothing else.
