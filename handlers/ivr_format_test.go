@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,5 +172,69 @@ func TestIVR01LongDetails(t *testing.T) {
 		if p.hears("信息来源"); pages < 3 || pages > 8 {
 			t.Errorf("%v: %d pages", way, pages)
 		}
+	}
+}
+
+// TestHotlineGuide holds docs/hotline.md to what the hotline answers: the paths
+// that the dialplan reads, the XML to copy, and the variables of the table.
+func TestHotlineGuide(t *testing.T) {
+	guide, err := os.ReadFile("../docs/hotline.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := hotlineWorld(t, withVoice(&tone{rate: 8000}, ""))
+	p := w.dial(t)
+	known := map[string]bool{}
+	for _, h := range []heard{p.press("1", "1", "2", "1"), p.press("0")} {
+		var tree any
+		if err := json.Unmarshal(h.raw, &tree); err != nil {
+			t.Fatal(err)
+		}
+		leaves(known, "", tree)
+	}
+	paths := regexp.MustCompile(`JSON_DECODE\(J,([a-z0-9.]+)\)`).FindAllSubmatch(guide, -1)
+	for _, m := range paths {
+		if !known[string(m[1])] {
+			t.Errorf("the dialplan reads %s, which no answer has", m[1])
+		}
+	}
+	dialplan, _, _ := strings.Cut(string(guide[bytes.Index(guide, []byte("[hotline]")):]), "\n```")
+	if n := strings.Count(dialplan, "\n") + 1; n != 25 || len(paths) < 6 {
+		t.Errorf("the dialplan has %d lines and reads %d values", n, len(paths))
+	}
+	blocks := regexp.MustCompile("(?s)```xml\n(.*?)```").FindAllSubmatch(guide, -1)
+	for _, m := range blocks {
+		wellFormed(t, m[1])
+	}
+	var flat map[string]string
+	if err := json.Unmarshal(p.inFormat("flat", "9"), &flat); err != nil {
+		t.Fatal(err)
+	}
+	_, row, _ := strings.Cut(string(guide), "| 输出变量 |")
+	row, _, _ = strings.Cut(row, "|")
+	names := regexp.MustCompile("`([a-z_0-9]+)`").FindAllStringSubmatch(row, -1)
+	for _, m := range names {
+		if _, ok := flat[m[1]]; !ok {
+			t.Errorf("the table names %s, which no flat answer has", m[1])
+		}
+	}
+	if len(blocks) != 3 || len(names) < 8 {
+		t.Errorf("the guide has %d documents to copy and %d variables", len(blocks), len(names))
+	}
+}
+
+// leaves notes the path of every leaf, as Asterisk names it.
+func leaves(known map[string]bool, path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, child := range v {
+			leaves(known, strings.TrimPrefix(path+"."+key, "."), child)
+		}
+	case []any:
+		for i, child := range v {
+			leaves(known, path+"."+strconv.Itoa(i), child)
+		}
+	default:
+		known[path] = true
 	}
 }
