@@ -1,6 +1,6 @@
 // Command bench measures gongkai against its rivals on one machine: a bare
-// fiber handler that sends the same bytes, nginx with the same bytes as files,
-// and PocketBase with the same rows. Machines are noisy, so rivals take turns,
+// fiber handler that sends the same bytes, another that fetches them from Redis,
+// nginx with the same bytes as files, and PocketBase with the same rows. Machines are noisy, so rivals take turns,
 // round by round, and what counts is the ratio of the medians.
 //
 // It wants wrk and nginx; scripts/bench installs them and builds the rivals.
@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // settings of a run.
@@ -28,8 +30,8 @@ type settings struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if len(os.Args) == 4 && os.Args[1] == "bare" { // started by startBare
-		if err := serveBare(os.Args[2], os.Args[3]); err != nil {
+	if len(os.Args) == 5 && os.Args[1] == fiberCommand { // started by startFiber
+		if err := serveFiber(ctx, os.Args[2], os.Args[3], os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		return
@@ -41,7 +43,7 @@ func main() {
 	flag.IntVar(&s.seconds, "seconds", 3, "seconds of load each")
 	flag.StringVar(&s.postgres, "postgres", os.Getenv("GONGKAI_TEST_POSTGRES"), "PostgreSQL server for the visibility test")
 	flag.StringVar(&s.redis, "redis", os.Getenv("GONGKAI_TEST_REDIS"), "Redis for the visibility test")
-	only := flag.String("only", "", "serve, miss, search, peer, visible or start; empty for all")
+	only := flag.String("only", "", "parts, with commas: side, miss, search, peer, visible, start, grow; empty for all")
 	flag.Parse()
 	if err := s.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -61,9 +63,9 @@ func (s settings) run(ctx context.Context, only string) error {
 		name string
 		run  func(context.Context) error
 	}{
-		{"serve", s.serve}, {"miss", s.miss}, {"search", s.search}, {"peer", s.peer}, {"visible", s.visible}, {"start", s.start},
+		{"side", s.side}, {"miss", s.miss}, {"search", s.search}, {"peer", s.peer}, {"visible", s.visible}, {"start", s.start}, {"grow", s.grow},
 	} {
-		if only != "" && only != part.name {
+		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 			continue
 		}
 		if err := part.run(ctx); err != nil {

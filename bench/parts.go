@@ -1,95 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"gongkai/internal/disclosure"
 )
-
-const listPath = "/api/v1/notices?sector=procurement"
-
-// serve measures cached answers against a bare handler and nginx.
-func (s settings) serve(ctx context.Context) error {
-	g, err := s.gongkai(ctx, "--database", "sqlite:"+s.database())
-	if err != nil {
-		return err
-	}
-	defer g.stop()
-	list, header, err := get(g.url + listPath)
-	if err != nil {
-		return err
-	}
-	code, err := firstCode(list)
-	if err != nil {
-		return err
-	}
-	detailPath := "/api/v1/notices/" + code
-	detail, _, err := get(g.url + detailPath)
-	if err != nil {
-		return err
-	}
-	var packed bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&packed, 6)
-	if _, err := w.Write(list); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	files := map[string][]byte{"list.json": list, "detail.json": detail}
-	b, err := s.startBare(ctx, files)
-	if err != nil {
-		return err
-	}
-	defer b.stop()
-	files["list.json.gz"] = packed.Bytes()
-	n, err := s.startNginx(ctx, files)
-	if err != nil {
-		return err
-	}
-	defer n.stop()
-	_, nginxHeader, err := get(n.url + "/list.json")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("list of 20: %d bytes, gzip %d; detail: %d bytes\n", len(list), packed.Len(), len(detail))
-	gz := []string{"Accept-Encoding: gzip"}
-	for _, part := range []struct {
-		title   string
-		targets []target
-	}{
-		{"cached list, plain", []target{{name: "gongkai", url: g.url + listPath}, {name: "bare fiber", url: b.url + "/list.json"}, {name: "nginx", url: n.url + "/list.json"}}},
-		{"cached detail, plain", []target{{name: "gongkai", url: g.url + detailPath}, {name: "bare fiber", url: b.url + "/detail.json"}, {name: "nginx", url: n.url + "/detail.json"}}},
-		{"cached list, gzip", []target{{name: "gongkai", url: g.url + listPath, headers: gz}, {name: "nginx gzip_static", url: n.url + "/list.json", headers: gz}}},
-		{"304", []target{{name: "gongkai", url: g.url + listPath, headers: []string{"If-None-Match: " + header.Get("ETag")}},
-			{name: "nginx 304", url: n.url + "/list.json", headers: []string{"If-None-Match: " + nginxHeader.Get("ETag")}},
-			{name: "nginx gzip_static 200", url: n.url + "/list.json", headers: gz}}},
-	} {
-		if _, err := s.compare(ctx, part.title, part.targets); err != nil {
-			return err
-		}
-	}
-	return printMemory(g, "after the load")
-}
-
-func firstCode(list []byte) (string, error) {
-	_, rest, ok := strings.Cut(string(list), `"code":"`)
-	if !ok || len(rest) < 8 {
-		return "", errors.New("the list is empty")
-	}
-	return rest[:8], nil
-}
 
 // pages returns the paths of pages of a list that begin at random places: each
 // is another cache key, so each asked once is a miss.
@@ -105,9 +26,15 @@ func (s settings) pages(q disclosure.NoticeQuery, n int) []string {
 	return paths
 }
 
+// uncached starts a server whose cache holds next to nothing, so that what is
+// asked of it comes from the database however often it was asked before.
+func (s settings) uncached(ctx context.Context) (*server, error) {
+	return s.gongkai(ctx, "--database", "sqlite:"+s.database(), "--cache.mib", "1")
+}
+
 // miss measures what the store answers while cached reads go on beside.
 func (s settings) miss(ctx context.Context) error {
-	g, err := s.gongkai(ctx, "--database", "sqlite:"+s.database())
+	g, err := s.uncached(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,59 +59,77 @@ func (s settings) miss(ctx context.Context) error {
 	return err
 }
 
-// search measures two-character searches that miss the cache.
+// search measures searches, newest first pages and later ones, from SQLite.
 func (s settings) search(ctx context.Context) error {
-	g, err := s.gongkai(ctx, "--database", "sqlite:"+s.database())
+	g, err := s.uncached(ctx)
 	if err != nil {
 		return err
 	}
 	defer g.stop()
-	var two, four []string
-	for i, w := range words {
-		if n := len([]rune(w)); n == 2 {
-			two = append(two, s.pages(disclosure.NoticeQuery{Q: w}, 700)...)
-		}
-		if i+7 < len(words) && i%3 == 0 {
-			four = append(four, s.pages(disclosure.NoticeQuery{Q: w + words[i+7]}, 200)...)
-		}
-	}
-	rand.Shuffle(len(two), func(i, j int) { two[i], two[j] = two[j], two[i] })
 	_, err = s.compare(ctx, "search straight from SQLite, one caller", []target{
-		{name: "two characters", url: g.url, paths: two, conns: 1},
-		{name: "four and more", url: g.url, paths: four, conns: 1},
+		{name: "two characters", url: g.url, paths: s.twoCharacters(), conns: 1},
+		{name: "… first page", url: g.url, paths: firstPages(2), conns: 1},
+		{name: "four and more", url: g.url, paths: s.fourCharacters(), conns: 1},
+		{name: "… first page", url: g.url, paths: firstPages(4), conns: 1},
 	})
 	return err
 }
 
+// queries returns words of two characters, or pairs of words that stand
+// together for more.
+func queries(characters int) []string {
+	var out []string
+	for i, w := range words {
+		switch {
+		case characters == 2 && len([]rune(w)) == 2:
+			out = append(out, w)
+		case characters > 2 && i+7 < len(words):
+			out = append(out, w+words[i+7])
+		}
+	}
+	return out
+}
+
+func (s settings) twoCharacters() []string  { return s.searches(2) }
+func (s settings) fourCharacters() []string { return s.searches(4) }
+
+func (s settings) searches(characters int) []string {
+	var paths []string
+	for _, q := range queries(characters) {
+		paths = append(paths, s.pages(disclosure.NoticeQuery{Q: q}, 300)...)
+	}
+	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	return paths
+}
+
+// firstPages returns the first page of each query, in random order and in sizes
+// around twenty.
+func firstPages(characters int) []string {
+	var paths []string
+	for _, q := range queries(characters) {
+		for limit := 15; limit <= 25; limit++ {
+			paths = append(paths, fmt.Sprintf("/api/v1/notices?limit=%d&q=%s", limit, url.QueryEscape(q)))
+		}
+	}
+	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	return paths
+}
+
 // peer measures the same list on PocketBase with the same rows.
 func (s settings) peer(ctx context.Context) error {
-	addr, err := freeAddr()
-	if err != nil {
-		return err
-	}
-	database, err := filepath.Abs(s.database())
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, "pocketbase"), filepath.Join(s.dir, fmt.Sprintf("pb%d", s.notices)), database, addr)
-	pb, err := run(cmd, "http://"+addr, "http://"+addr+"/api/health")
-	if err != nil {
+	pb, err := s.startPocketBase(ctx, s.notices)
+	if err != nil || pb == nil {
 		return err
 	}
 	defer pb.stop()
-	g, err := s.gongkai(ctx, "--database", "sqlite:"+s.database())
+	g, err := s.uncached(ctx)
 	if err != nil {
 		return err
 	}
 	defer g.stop()
-	fields := "&fields=id,code,title,sector,type,status,publisher,source_name,project_code,region,published_at,deadline_at,amount,summary"
-	query := "/api/collections/notices/records?perPage=20&sort=-published_at&filter=" + url.QueryEscape("sector='procurement'") + fields
-	peer := target{name: "PocketBase 0.40.4", url: pb.url + query}
-	if _, err := s.compare(ctx, "list of 20 by sector with its total, from cache", []target{{name: "gongkai", url: g.url + listPath}, peer}); err != nil {
-		return err
-	}
-	_, err = s.compare(ctx, "the same, straight from SQLite", []target{
-		{name: "gongkai", url: g.url, paths: s.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 60_000)}, peer})
+	_, err = s.compare(ctx, "list of 20 by sector with its total, straight from SQLite", []target{
+		{name: "gongkai", url: g.url, paths: s.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 20_000)},
+		{name: "PocketBase 0.40.4", url: pb.url + pocketList, asked: 15}})
 	return err
 }
 
@@ -208,19 +153,11 @@ func (s settings) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nstart to ready with %d notices: %v\nbinary: %.1f MB\n", s.notices, times, float64(info.Size())/1e6)
-	return printMemory(last, "when ready")
-}
-
-func printMemory(g *server, when string) error {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	held, err := last.memory()
 	if err != nil {
 		return err
 	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if strings.HasPrefix(line, "RssAnon:") {
-			fmt.Printf("anonymous resident memory %s: %s\n", when, strings.TrimSpace(strings.TrimPrefix(line, "RssAnon:")))
-		}
-	}
+	fmt.Printf("\nstart to ready with %d notices: %v\nbinary: %.1f MB\nanonymous memory when ready: %.1f MB\n",
+		s.notices, times, float64(info.Size())/1e6, held)
 	return nil
 }

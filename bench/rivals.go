@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/redis/go-redis/v9"
 )
 
 // server is a program under load.
@@ -73,6 +76,35 @@ func (v *server) stop() {
 	_ = v.cmd.Wait()
 }
 
+// memory is what the process and its children hold that is no file's, in MB.
+func (v *server) memory() (float64, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		status := map[string]string{}
+		for line := range strings.SplitSeq(string(b), "\n") {
+			key, value, _ := strings.Cut(line, ":")
+			status[key] = strings.TrimSpace(value)
+		}
+		if pid := strconv.Itoa(v.cmd.Process.Pid); status["Pid"] != pid && status["PPid"] != pid {
+			continue
+		}
+		kb, err := strconv.ParseFloat(strings.TrimSuffix(status["RssAnon"], " kB"), 64)
+		if err != nil {
+			return 0, fmt.Errorf("memory of %s: %w", file, err)
+		}
+		total += kb / 1000
+	}
+	return total, nil
+}
+
 // get fetches one answer, with the headers that matter for sending it again.
 func get(url string, headers ...string) (body []byte, header http.Header, err error) {
 	req, err := http.NewRequest(http.MethodGet, url, nil)
@@ -94,22 +126,37 @@ func get(url string, headers ...string) (body []byte, header http.Header, err er
 	return body, res.Header, err
 }
 
-// bare is fiber as it comes, sending bytes it was given: the least a Go server
-// on this framework can do.
-func bare(addr string, answers map[string][]byte) error {
+// bareETag is the tag of everything a fiber rival sends.
+const bareETag = `W/"bare"`
+
+// bare is fiber as it comes, sending bytes that body returns: the least a Go
+// server on this framework can do. /304 is the list, for those who may have it.
+func bare(addr string, names []string, body func(name string) ([]byte, error)) error {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	for path, body := range answers {
-		app.Get(path, func(c *fiber.Ctx) error {
-			c.Set(fiber.HeaderContentType, "application/json; charset=utf-8")
-			return c.Send(body)
-		})
+	send := func(c *fiber.Ctx, name string) error {
+		b, err := body(name)
+		if err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderContentType, "application/json; charset=utf-8")
+		return c.Send(b)
 	}
+	for _, name := range names {
+		app.Get("/"+name, func(c *fiber.Ctx) error { return send(c, name) })
+	}
+	app.Get("/304", func(c *fiber.Ctx) error {
+		if c.Get(fiber.HeaderIfNoneMatch) == bareETag {
+			return c.SendStatus(fiber.StatusNotModified)
+		}
+		return send(c, "list.json")
+	})
 	return app.Listen(addr)
 }
 
-// startBare runs this program again as the bare server, so that it has a
-// process of its own as the others have.
-func (s settings) startBare(ctx context.Context, files map[string][]byte) (*server, error) {
+// startFiber runs this program again as a fiber server, so that it has a process
+// of its own as the others have. With the URL of a Redis it fetches what it
+// sends from there, once a request.
+func (s settings) startFiber(ctx context.Context, files map[string][]byte, redisURL string) (*server, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -122,8 +169,70 @@ func (s settings) startBare(ctx context.Context, files map[string][]byte) (*serv
 	if err := writeFiles(dir, files); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "bare", addr, dir)
+	cmd := exec.CommandContext(ctx, self, fiberCommand, addr, dir, redisURL)
 	return run(cmd, "http://"+addr, "http://"+addr+"/list.json")
+}
+
+// fiberCommand ADDR DIR REDIS makes this program a fiber server.
+const fiberCommand = "fiber"
+
+func serveFiber(ctx context.Context, addr, dir, redisURL string) error {
+	answers, names := map[string][]byte{}, []string{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if answers[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+		names = append(names, e.Name())
+	}
+	if redisURL == "" {
+		return bare(addr, names, func(name string) ([]byte, error) { return answers[name], nil })
+	}
+	o, err := redis.ParseURL(redisURL)
+	if err != nil {
+		return err
+	}
+	db := redis.NewClient(o)
+	for name, b := range answers {
+		if err := db.Set(ctx, "bench:"+name, b, time.Hour).Err(); err != nil {
+			return err
+		}
+	}
+	return bare(addr, names, func(name string) ([]byte, error) { return db.Get(ctx, "bench:"+name).Bytes() })
+}
+
+// What is asked of PocketBase: the same members as ours.
+const (
+	pocketFields = "id,code,title,sector,type,status,publisher,source_name,project_code,region,published_at,deadline_at,amount,summary"
+	pocketList   = "/api/collections/notices/records?perPage=20&sort=-published_at&filter=sector%3D%27procurement%27&fields=" + pocketFields
+)
+
+// startPocketBase starts the peer with the same rows, filled on the first run;
+// nil where it could not be built.
+func (s settings) startPocketBase(ctx context.Context, notices int) (*server, error) {
+	program := filepath.Join(s.dir, "pocketbase")
+	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
+		fmt.Println("PocketBase was not built: left out")
+		return nil, nil
+	}
+	of := s
+	of.notices = notices
+	if err := load(ctx, of.database(), notices); err != nil {
+		return nil, err
+	}
+	database, err := filepath.Abs(of.database())
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, filepath.Join(s.dir, fmt.Sprintf("pb%d", notices)), database, addr)
+	return run(cmd, "http://"+addr, "http://"+addr+"/api/health")
 }
 
 func writeFiles(dir string, files map[string][]byte) error {
@@ -136,21 +245,6 @@ func writeFiles(dir string, files map[string][]byte) error {
 		}
 	}
 	return nil
-}
-
-// serveBare is what `bench bare ADDR DIR` does.
-func serveBare(addr, dir string) error {
-	answers := map[string][]byte{}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if answers["/"+e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return bare(addr, answers)
 }
 
 const nginxConf = `

@@ -27,6 +27,7 @@ type target struct {
 	headers []string
 	paths   []string // asked in turn instead of the URL's path
 	conns   int
+	asked   float64 // least ratio of gongkai's requests to this one's; 0: none
 }
 
 var latencyForm = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([0-9.]+)(us|ms|s)`)
@@ -100,9 +101,11 @@ func parseWrk(out string) result {
 	return r
 }
 
-// compare lets the targets take turns and prints a line for each: medians, and
-// the ratio to the first of its group. groups says where the first stands.
+// compare lets the targets take turns and prints a line for each: medians, how
+// many times as many requests the first one answered, and whether that is as
+// many as asked. Targets without an address are left out.
 func (s settings) compare(ctx context.Context, title string, targets []target) ([]result, error) {
+	targets = slices.DeleteFunc(targets, func(t target) bool { return t.url == "" })
 	all := make([][]result, len(targets))
 	for range s.rounds {
 		for i, t := range targets {
@@ -116,11 +119,17 @@ func (s settings) compare(ctx context.Context, title string, targets []target) (
 	medians := make([]result, len(targets))
 	fmt.Printf("\n%s (%d rounds of %d s, medians)\n", title, s.rounds, s.seconds)
 	tw := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "\trequests/s\tp50 ms\tp99 ms\tgongkai ÷ this\tbad answers")
-	for i := range targets {
+	fmt.Fprintf(tw, "\trequests/s\tp50 ms\tp99 ms\t%s ÷ this\tasked\tbad answers\n", targets[0].name)
+	for i, t := range targets {
 		medians[i] = median(all[i])
-		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%d\n", targets[i].name, medians[i].rps, medians[i].p50, medians[i].p99,
-			medians[0].rps/medians[i].rps, medians[i].bad)
+		ratio, asked := medians[0].rps/medians[i].rps, ""
+		switch {
+		case t.asked > 0 && ratio >= t.asked:
+			asked = fmt.Sprintf("≥ %g", t.asked)
+		case t.asked > 0:
+			asked = fmt.Sprintf("≥ %g MISSED", t.asked)
+		}
+		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%s\t%d\n", t.name, medians[i].rps, medians[i].p50, medians[i].p99, ratio, asked, medians[i].bad)
 	}
 	return medians, tw.Flush()
 }
