@@ -227,7 +227,7 @@ func (l *lister) bySeq(ctx context.Context) (disclosure.NoticePage, error) {
 		return disclosure.NoticePage{}, err
 	}
 	page := l.cut(items)
-	return page, l.count(ctx, &page, c)
+	return page, l.count(&page, func() (int, error) { return l.countRows(ctx, c) })
 }
 
 // cut makes a page of one row more than its limit.
@@ -240,12 +240,20 @@ func (l *lister) cut(items []disclosure.Summary) disclosure.NoticePage {
 	return page
 }
 
-// count fills in the total. A first page that is also the last knows it.
-func (l *lister) count(ctx context.Context, page *disclosure.NoticePage, c *conditions) error {
+// count fills in the total. A first page that is also the last knows it, and one
+// counted before at this position of the feed is remembered.
+func (l *lister) count(page *disclosure.NoticePage, count func() (int, error)) error {
 	if l.query.After == nil && page.Next == nil {
 		page.Total = len(page.Items)
 		return nil
 	}
+	n, err := l.totals.of(l.at, l.query, count)
+	page.Total, page.TotalCapped = min(n, disclosure.MaxTotal), n > disclosure.MaxTotal
+	return err
+}
+
+// countRows counts the notices that meet the conditions up to one above the cap.
+func (l *lister) countRows(ctx context.Context, c *conditions) (int, error) {
 	var n int
 	err := l.QueryRowContext(ctx, `
 		SELECT count(*)
@@ -253,8 +261,7 @@ func (l *lister) count(ctx context.Context, page *disclosure.NoticePage, c *cond
 		          FROM notice n
 		         WHERE `+c.where()+`
 		         LIMIT `+c.next(1)+`) AS counted`, c.with(disclosure.MaxTotal+1)...).Scan(&n)
-	page.Total, page.TotalCapped = min(n, disclosure.MaxTotal), n > disclosure.MaxTotal
-	return err
+	return n, err
 }
 
 // byDeadline lists what has a deadline, the earliest first. With words or
@@ -267,7 +274,11 @@ func (l *lister) byDeadline(ctx context.Context, terms disclosure.Terms, anyOf [
 	}
 	more := false
 	if !l.simple() {
-		hits, err := l.hits(ctx, terms, anyOf, newest, disclosure.MaxTotal+1)
+		p, err := l.proposal(ctx, terms, anyOf)
+		if err != nil {
+			return disclosure.NoticePage{}, err
+		}
+		hits, err := l.hits(ctx, p, newest, disclosure.MaxTotal+1)
 		if err != nil {
 			return disclosure.NoticePage{}, err
 		}
@@ -291,7 +302,7 @@ func (l *lister) byDeadline(ctx context.Context, terms disclosure.Terms, anyOf [
 	if page.Next != nil {
 		page.Next.B = page.Items[len(page.Items)-1].DeadlineAt.UnixMilli()
 	}
-	err = l.count(ctx, &page, &total)
+	err = l.count(&page, func() (int, error) { return l.countRows(ctx, &total) })
 	page.TotalCapped = page.TotalCapped || more
 	return page, err
 }

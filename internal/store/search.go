@@ -15,22 +15,29 @@ const maxStep = 400
 
 // byIndex lists the hits of the text index, newest first.
 func (l *lister) byIndex(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (disclosure.NoticePage, error) {
-	hits, err := l.hits(ctx, terms, anyOf, l.after(), l.query.Limit+1)
+	p, err := l.proposal(ctx, terms, anyOf)
 	if err != nil {
 		return disclosure.NoticePage{}, err
 	}
-	items, err := l.summaries(ctx, hits)
+	want := l.query.Limit + 1
+	if l.query.After == nil && !p.exact() {
+		want = disclosure.MaxTotal + 1 // these are read to be counted, and the page is among them
+	}
+	hits, err := l.hits(ctx, p, l.after(), want)
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	items, err := l.summaries(ctx, hits[:min(len(hits), l.query.Limit+1)])
 	if err != nil {
 		return disclosure.NoticePage{}, err
 	}
 	page := l.cut(items)
-	if l.query.After == nil && page.Next == nil {
-		page.Total = len(page.Items)
-		return page, nil
-	}
-	n, err := l.countHits(ctx, terms, anyOf)
-	page.Total, page.TotalCapped = min(n, disclosure.MaxTotal), n > disclosure.MaxTotal
-	return page, err
+	return page, l.count(&page, func() (int, error) {
+		if want > disclosure.MaxTotal {
+			return len(hits), nil
+		}
+		return l.countHits(ctx, p)
+	})
 }
 
 // byRelevance ranks the newest hits by where the words stand. Its cursor counts
@@ -41,7 +48,11 @@ func (l *lister) byRelevance(ctx context.Context, terms disclosure.Terms, anyOf 
 	if l.query.After != nil {
 		below, rank = l.query.After.B, l.query.After.A
 	}
-	hits, err := l.hits(ctx, terms, anyOf, below, disclosure.RelevanceDepth+1)
+	p, err := l.proposal(ctx, terms, anyOf)
+	if err != nil {
+		return disclosure.NoticePage{}, err
+	}
+	hits, err := l.hits(ctx, p, below, disclosure.RelevanceDepth+1)
 	if err != nil || len(hits) == 0 {
 		return disclosure.NoticePage{}, err
 	}
@@ -71,23 +82,35 @@ func (l *lister) byRelevance(ctx context.Context, terms disclosure.Terms, anyOf 
 	return page, nil
 }
 
+// proposal is a query as the text index takes it, and what has to be asked of
+// the notices that the index proposes.
+type proposal struct {
+	match    string      // "" when the query has no token
+	prefix   string      // of a project number, or ""
+	residual *conditions // what is no token
+	terms    disclosure.Terms
+}
+
+func (l *lister) proposal(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (proposal, error) {
+	c, err := l.conditions(ctx, true)
+	return proposal{match: l.d.indexMatch(terms.Tokens, anyOf), prefix: projectPrefix(l.query.Q), residual: c, terms: terms}, err
+}
+
+// exact reports whether whatever the index proposes is a hit.
+func (p proposal) exact() bool {
+	return p.match != "" && p.prefix == "" && len(p.residual.text) == 1 && len(p.terms.Checks) == 0
+}
+
 // hits returns the positions below a bound of up to want notices that match,
 // newest first. The index proposes, a step at a time; the exact check and the
 // conditions that are no tokens decide.
-func (l *lister) hits(ctx context.Context, terms disclosure.Terms, anyOf [][]string, below int64, want int) ([]int64, error) {
-	c, err := l.conditions(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	residual := len(c.text) > 1
-	prefix := projectPrefix(l.query.Q)
-	match := l.d.indexMatch(terms.Tokens, anyOf)
-	if match == "" {
-		return l.walk(ctx, c, below, want)
+func (l *lister) hits(ctx context.Context, p proposal, below int64, want int) ([]int64, error) {
+	if p.match == "" {
+		return l.walk(ctx, p.residual, below, want)
 	}
 	var found []int64
 	for step := want; len(found) < want; step = min(4*step, maxStep) {
-		proposed, err := l.propose(ctx, match, prefix, below, step)
+		proposed, err := l.propose(ctx, p, below, step)
 		if err != nil {
 			return nil, err
 		}
@@ -95,13 +118,13 @@ func (l *lister) hits(ctx context.Context, terms disclosure.Terms, anyOf [][]str
 		if len(proposed) > 0 {
 			below = proposed[len(proposed)-1]
 		}
-		if residual {
-			if proposed, err = l.keep(ctx, c, proposed); err != nil {
+		if len(p.residual.text) > 1 {
+			if proposed, err = l.keep(ctx, p.residual, proposed); err != nil {
 				return nil, err
 			}
 		}
-		if len(terms.Checks) > 0 {
-			if proposed, err = l.confirm(ctx, terms, prefix, proposed); err != nil {
+		if len(p.terms.Checks) > 0 {
+			if proposed, err = l.confirm(ctx, p, proposed); err != nil {
 				return nil, err
 			}
 		}
@@ -126,14 +149,14 @@ func (l *lister) walk(ctx context.Context, c *conditions, below int64, want int)
 
 // propose asks the index for candidates and, where the words look like the
 // beginning of a project number, the index of project numbers too.
-func (l *lister) propose(ctx context.Context, match, prefix string, below int64, limit int) ([]int64, error) {
-	seqs, err := all(ctx, l, scanInt, l.d.indexSearch, match, below, limit)
-	if err != nil || prefix == "" {
+func (l *lister) propose(ctx context.Context, p proposal, below int64, limit int) ([]int64, error) {
+	seqs, err := all(ctx, l, scanInt, l.d.indexSearch, p.match, below, limit)
+	if err != nil || p.prefix == "" {
 		return seqs, err
 	}
 	c := &conditions{}
 	c.add("n.public = 1")
-	c.add("n.project_key >= ? AND n.project_key < ?", prefix, prefix+"\U0010FFFF")
+	c.add("n.project_key >= ? AND n.project_key < ?", p.prefix, p.prefix+"\U0010FFFF")
 	c.add("n.seq < ?", below)
 	if filters := l.filters(); filters != "" {
 		c.add(l.d.indexHolds, filters)
@@ -187,35 +210,38 @@ func (l *lister) keep(ctx context.Context, c *conditions, seqs []int64) ([]int64
 		 ORDER BY n.seq DESC`, c.with(jsonText(seqs))...)
 }
 
-// confirm drops candidates whose text does not hold the words.
-func (l *lister) confirm(ctx context.Context, terms disclosure.Terms, prefix string, seqs []int64) ([]int64, error) {
+// confirm drops candidates whose text does not hold the words, unless it is
+// their project number that begins so.
+func (l *lister) confirm(ctx context.Context, p proposal, seqs []int64) ([]int64, error) {
 	if len(seqs) == 0 {
 		return nil, nil
 	}
-	return l.filterText(ctx, seqs, func(text, projectKey string) bool {
-		return terms.Match(text) || prefix != "" && strings.HasPrefix(projectKey, prefix)
-	})
-}
-
-func (l *lister) filterText(ctx context.Context, seqs []int64, match func(text, projectKey string) bool) ([]int64, error) {
+	var numbered []int64
+	if p.prefix != "" {
+		c := &conditions{}
+		c.add("n.project_key >= ? AND n.project_key < ?", p.prefix, p.prefix+"\U0010FFFF")
+		var err error
+		if numbered, err = l.keep(ctx, c, seqs); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := l.QueryContext(ctx, `
-		SELECT t.seq, t.text, n.project_key
-		  FROM search_text t
-		  JOIN notice n ON n.seq = t.seq
-		 WHERE t.seq IN `+l.d.inInts("$1")+`
-		 ORDER BY t.seq DESC`, jsonText(seqs))
+		SELECT seq, text
+		  FROM search_text
+		 WHERE seq IN `+l.d.inInts("$1")+`
+		 ORDER BY seq DESC`, jsonText(seqs))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	var kept []int64
-	var text, key sql.RawBytes
+	kept := seqs[:0]
 	for rows.Next() {
 		var seq int64
-		if err := rows.Scan(&seq, &text, &key); err != nil {
+		var text string // a text is long: any other type would copy it once more
+		if err := rows.Scan(&seq, &text); err != nil {
 			return nil, err
 		}
-		if match(string(text), string(key)) {
+		if p.terms.Match(text) || slices.Contains(numbered, seq) {
 			kept = append(kept, seq)
 		}
 	}
@@ -252,7 +278,12 @@ func (l *lister) summaries(ctx context.Context, seqs []int64) ([]disclosure.Summ
 }
 
 // countHits counts the hits up to one above the cap.
-func (l *lister) countHits(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (int, error) {
-	hits, err := l.hits(ctx, terms, anyOf, newest, disclosure.MaxTotal+1)
-	return len(hits), err
+func (l *lister) countHits(ctx context.Context, p proposal) (int, error) {
+	if !p.exact() {
+		hits, err := l.hits(ctx, p, newest, disclosure.MaxTotal+1)
+		return len(hits), err
+	}
+	var n int
+	err := l.QueryRowContext(ctx, `SELECT count(*) FROM (`+l.d.indexSearch+`) AS counted`, p.match, newest, disclosure.MaxTotal+1).Scan(&n)
+	return n, err
 }

@@ -39,6 +39,7 @@ type Store struct {
 	file    string // path of the SQLite file, "" for PostgreSQL
 	url     string
 	catalog atomic.Pointer[catalogAt]
+	totals  totals
 	queries atomic.Int64
 	outages atomic.Int64 // of PostgreSQL, as far as seen
 }
