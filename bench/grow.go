@@ -61,7 +61,7 @@ func (s settings) grow(ctx context.Context) error {
 	} {
 		targets := make([]target, len(all))
 		for i, v := range all {
-			targets[i] = target{name: v.name, url: v.url, paths: q.paths(v.settings), conns: 1}
+			targets[i] = target{name: v.name, by: v.server, paths: q.paths(v.settings), conns: 1}
 		}
 		if _, err := s.compare(ctx, q.title, targets); err != nil {
 			return err
@@ -95,7 +95,7 @@ func (s settings) growPocketBase(ctx context.Context) error {
 			return err
 		}
 		started = append(started, pb)
-		targets = append(targets, target{name: fmt.Sprintf("%d notices", n), url: pb.url + pocketList, conns: 1})
+		targets = append(targets, target{name: fmt.Sprintf("%d notices", n), by: pb, path: pocketList, conns: 1})
 	}
 	_, err := s.compare(ctx, "PocketBase: list of a sector with its total, one caller", targets)
 	return err

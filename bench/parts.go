@@ -41,8 +41,8 @@ func (s settings) miss(ctx context.Context) error {
 	defer g.stop()
 	sector := disclosure.NoticeQuery{Sectors: []string{"procurement"}}
 	if _, err := s.compare(ctx, "list straight from SQLite (every request another page)", []target{
-		{name: "64 callers", url: g.url, paths: s.pages(sector, 60_000)},
-		{name: "4 callers", url: g.url, paths: s.pages(sector, 60_000), conns: 4},
+		{name: "64 callers", by: g, paths: s.pages(sector, 60_000)},
+		{name: "4 callers", by: g, paths: s.pages(sector, 60_000), conns: 4},
 	}); err != nil {
 		return err
 	}
@@ -50,11 +50,11 @@ func (s settings) miss(ctx context.Context) error {
 	defer stop()
 	go func() {
 		for loadCtx.Err() == nil {
-			_, _ = s.wrk(loadCtx, target{url: g.url + listPath, conns: 8})
+			_, _ = s.wrk(loadCtx, target{by: g, path: listPath, conns: 8})
 		}
 	}()
 	_, err = s.compare(ctx, "the same, 4 callers, beside 8 that read from cache as fast as they can", []target{
-		{name: "misses under load", url: g.url, paths: s.pages(sector, 60_000), conns: 4},
+		{name: "misses under load", by: g, paths: s.pages(sector, 60_000), conns: 4},
 	})
 	return err
 }
@@ -67,10 +67,10 @@ func (s settings) search(ctx context.Context) error {
 	}
 	defer g.stop()
 	_, err = s.compare(ctx, "search straight from SQLite, one caller", []target{
-		{name: "two characters", url: g.url, paths: s.twoCharacters(), conns: 1},
-		{name: "… first page", url: g.url, paths: firstPages(2), conns: 1},
-		{name: "four and more", url: g.url, paths: s.fourCharacters(), conns: 1},
-		{name: "… first page", url: g.url, paths: firstPages(4), conns: 1},
+		{name: "two characters", by: g, paths: s.twoCharacters(), conns: 1},
+		{name: "… first page", by: g, paths: firstPages(2), conns: 1},
+		{name: "four and more", by: g, paths: s.fourCharacters(), conns: 1},
+		{name: "… first page", by: g, paths: firstPages(4), conns: 1},
 	})
 	return err
 }
@@ -128,8 +128,8 @@ func (s settings) peer(ctx context.Context) error {
 	}
 	defer g.stop()
 	_, err = s.compare(ctx, "list of 20 by sector with its total, straight from SQLite", []target{
-		{name: "gongkai", url: g.url, paths: s.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 20_000)},
-		{name: "PocketBase 0.40.4", url: pb.url + pocketList, asked: 15}})
+		{name: "gongkai", by: g, paths: s.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 20_000)},
+		{name: "PocketBase 0.40.4", by: pb, path: pocketList, asked: 15}})
 	return err
 }
 

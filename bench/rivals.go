@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +34,8 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// gongkai starts the real binary without a rate limit.
+// gongkai starts the real binary without a rate limit, and without the push: a
+// database filled at one go has an event for each notice to get rid of.
 func (s settings) gongkai(ctx context.Context, args ...string) (*server, error) {
 	addr, err := freeAddr()
 	if err != nil {
@@ -46,7 +46,7 @@ func (s settings) gongkai(ctx context.Context, args ...string) (*server, error) 
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, "gongkai"), append([]string{"serve", "--listen", addr, "--ops-listen", ops,
-		"--limits.rate", "100000000", "--limits.burst", "100000000", "--log.level", "warn"}, args...)...)
+		"--role", "web", "--limits.rate", "100000000", "--limits.burst", "100000000", "--log.level", "warn"}, args...)...)
 	return run(cmd, "http://"+addr, "http://"+ops+"/readyz")
 }
 
@@ -74,35 +74,6 @@ func run(cmd *exec.Cmd, url, ready string) (*server, error) {
 func (v *server) stop() {
 	_ = v.cmd.Process.Signal(syscall.SIGTERM)
 	_ = v.cmd.Wait()
-}
-
-// memory is what the process and its children hold that is no file's, in MB.
-func (v *server) memory() (float64, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		return 0, err
-	}
-	total := 0.0
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		status := map[string]string{}
-		for line := range strings.SplitSeq(string(b), "\n") {
-			key, value, _ := strings.Cut(line, ":")
-			status[key] = strings.TrimSpace(value)
-		}
-		if pid := strconv.Itoa(v.cmd.Process.Pid); status["Pid"] != pid && status["PPid"] != pid {
-			continue
-		}
-		kb, err := strconv.ParseFloat(strings.TrimSuffix(status["RssAnon"], " kB"), 64)
-		if err != nil {
-			return 0, fmt.Errorf("memory of %s: %w", file, err)
-		}
-		total += kb / 1000
-	}
-	return total, nil
 }
 
 // get fetches one answer, with the headers that matter for sending it again.

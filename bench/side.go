@@ -132,10 +132,7 @@ type comparison struct {
 func comparisons(r rivals, b served, nginxETag string) []comparison {
 	gz, same := []string{"Accept-Encoding: gzip"}, func(etag string) []string { return []string{"If-None-Match: " + etag} }
 	of := func(v *server, name, path string, asked float64, headers ...string) target {
-		if v == nil {
-			return target{}
-		}
-		return target{name: name, url: v.url + path, headers: headers, asked: asked}
+		return target{name: name, by: v, path: path, headers: headers, asked: asked}
 	}
 	plain := func(title, path, file string, peer target) comparison {
 		peer.conns = 16 // it has fewer answers a second than 64 callers want

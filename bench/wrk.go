@@ -17,15 +17,17 @@ import (
 type result struct {
 	rps      float64
 	p50, p99 float64 // ms
+	cpu      float64 // µs of the server's processors for one request
 	bad      int     // answers that are neither 2xx nor 3xx, and socket errors
 }
 
 // target is one rival's way of answering one question.
 type target struct {
 	name    string
-	url     string
+	by      *server
+	path    string
 	headers []string
-	paths   []string // asked in turn instead of the URL's path
+	paths   []string // asked in turn instead of path
 	conns   int
 	asked   float64 // least ratio of gongkai's requests to this one's; 0: none
 }
@@ -50,11 +52,18 @@ func (s settings) wrk(ctx context.Context, t target) (result, error) {
 		}
 		args = append(args, "-s", script)
 	}
-	out, err := exec.CommandContext(ctx, "wrk", append(args, t.url)...).CombinedOutput()
+	before, err := t.by.cpu()
 	if err != nil {
-		return result{}, fmt.Errorf("wrk %s: %w: %s", t.url, err, out)
+		return result{}, err
 	}
-	return parseWrk(string(out)), nil
+	out, err := exec.CommandContext(ctx, "wrk", append(args, t.by.url+t.path)...).CombinedOutput()
+	if err != nil {
+		return result{}, fmt.Errorf("wrk %s: %w: %s", t.path, err, out)
+	}
+	after, err := t.by.cpu()
+	r, requests := parseWrk(string(out))
+	r.cpu = float64((after - before).Microseconds()) / max(requests, 1)
+	return r, err
 }
 
 // pathScript makes wrk ask for the paths in turn; each thread begins elsewhere.
@@ -76,8 +85,7 @@ function request() n = n + 1; return wrk.format("GET", paths[n %% #paths + 1]) e
 `, list)), 0o600)
 }
 
-func parseWrk(out string) result {
-	var r result
+func parseWrk(out string) (r result, requests float64) {
 	for _, m := range latencyForm.FindAllStringSubmatch(out, -1) {
 		v, _ := strconv.ParseFloat(m[2], 64)
 		v *= map[string]float64{"us": 0.001, "ms": 1, "s": 1000}[m[3]]
@@ -90,6 +98,8 @@ func parseWrk(out string) result {
 	for line := range strings.SplitSeq(out, "\n") {
 		fields := strings.Fields(line)
 		switch {
+		case strings.Contains(line, " requests in "):
+			requests, _ = strconv.ParseFloat(fields[0], 64)
 		case strings.HasPrefix(line, "Requests/sec:"):
 			r.rps, _ = strconv.ParseFloat(fields[1], 64)
 		case strings.Contains(line, "Non-2xx or 3xx responses:"):
@@ -98,14 +108,14 @@ func parseWrk(out string) result {
 			r.bad++
 		}
 	}
-	return r
+	return r, requests
 }
 
 // compare lets the targets take turns and prints a line for each: medians, how
 // many times as many requests the first one answered, and whether that is as
-// many as asked. Targets without an address are left out.
+// many as asked. Targets without a server are left out.
 func (s settings) compare(ctx context.Context, title string, targets []target) ([]result, error) {
-	targets = slices.DeleteFunc(targets, func(t target) bool { return t.url == "" })
+	targets = slices.DeleteFunc(targets, func(t target) bool { return t.by == nil })
 	all := make([][]result, len(targets))
 	for range s.rounds {
 		for i, t := range targets {
@@ -119,7 +129,7 @@ func (s settings) compare(ctx context.Context, title string, targets []target) (
 	medians := make([]result, len(targets))
 	fmt.Printf("\n%s (%d rounds of %d s, medians)\n", title, s.rounds, s.seconds)
 	tw := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(tw, "\trequests/s\tp50 ms\tp99 ms\t%s ÷ this\tasked\tbad answers\n", targets[0].name)
+	fmt.Fprintf(tw, "\trequests/s\tp50 ms\tp99 ms\tCPU µs\t%s ÷ this\tasked\tbad answers\n", targets[0].name)
 	for i, t := range targets {
 		medians[i] = median(all[i])
 		ratio, asked := medians[0].rps/medians[i].rps, ""
@@ -129,7 +139,7 @@ func (s settings) compare(ctx context.Context, title string, targets []target) (
 		case t.asked > 0:
 			asked = fmt.Sprintf("≥ %g MISSED", t.asked)
 		}
-		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%s\t%d\n", t.name, medians[i].rps, medians[i].p50, medians[i].p99, ratio, asked, medians[i].bad)
+		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%s\t%d\n", t.name, medians[i].rps, medians[i].p50, medians[i].p99, medians[i].cpu, ratio, asked, medians[i].bad)
 	}
 	return medians, tw.Flush()
 }
@@ -148,5 +158,5 @@ func median(rs []result) result {
 		bad += r.bad
 	}
 	return result{pick(func(r result) float64 { return r.rps }), pick(func(r result) float64 { return r.p50 }),
-		pick(func(r result) float64 { return r.p99 }), bad}
+		pick(func(r result) float64 { return r.p99 }), pick(func(r result) float64 { return r.cpu }), bad}
 }
