@@ -145,8 +145,10 @@ func (g *gate) findings() []Finding {
 }
 
 // text looks at one text. The label counts: under “护照号码” a number is one.
-func (g *gate) text(field, label, text string) {
-	head := label + "："
+func (g *gate) text(field, label, text string) { g.under(label+"：", field, label, text) }
+
+// under looks at a text that stands under a head, which is no part of it.
+func (g *gate) under(head, field, label, text string) {
 	for _, l := range FindLeaks(head + text) {
 		if l.Start >= len(head) {
 			g.leak(field, label, l)
@@ -205,7 +207,7 @@ func (g *gate) value(f Field, path, s string) {
 		g.link(path, f.Label, s)
 		return
 	case FieldPhone:
-		g.text(path, f.Label+"（联系电话）", s)
+		g.under(f.Label+"（联系电话）：", path, f.Label, s)
 		return
 	case FieldText, FieldLongText:
 		if g.personal && headingOf(strings.Map(dropSpace, f.Label)).name && LooksLikeName(s) {

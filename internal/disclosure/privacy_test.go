@@ -119,6 +119,14 @@ func TestPrivacy(t *testing.T) {
 	}
 }
 
+// The head that makes a number a contact's is not what a person is told.
+func TestPrivacyNamesTheField(t *testing.T) {
+	found := Content{Fields: Values{"contact_phone": "13800000000"}}.Privacy(openType(), nil)
+	if len(found) != 1 || !strings.HasPrefix(found[0].Message, "“联系电话”中有手机号码") {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestPrivacyOfManyRowsIsShort(t *testing.T) {
 	var rows []any
 	for range 5000 {

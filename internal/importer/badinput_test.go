@@ -108,20 +108,21 @@ func (d *desk) bombs(t testing.TB) map[string][]byte {
 	head := d.headRows(t, failureType, 0)
 	const row = `<row r="%d"><c r="B%d" t="inlineStr"><is><t>甲</t></is></c></row>`
 	return map[string][]byte{
-		"half a gigabyte of blanks":   replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat(" ", 1<<16), n: 1 << 13})}),
-		"a cell of 200 megabytes":     replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(`<row r="1"><c r="A1" t="inlineStr"><is><t>`), &repeated{text: strings.Repeat("x", 1<<16), n: 3200}, strings.NewReader(`</t></is></c></row>`)))}),
-		"a million rows":              replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(head), rows(4, 1_000_000, row)))}),
-		"a million blank rows":        replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(head), rows(4, 1_048_576, `<row r="%d" spans="1:9"><c r="B%d" s="1"/></row>`)))}),
-		"ten million rows without r":  replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat("<row/>", 1000), n: 10_000})}),
-		"a hundred megabytes strings": replaced(t, blank, map[string]io.Reader{sstPart: io.MultiReader(strings.NewReader("<sst>"), &repeated{text: "<si><t>" + strings.Repeat("x", 10_000) + "</t></si>", n: 10_000}, strings.NewReader("</sst>"))}),
-		"ten million empty strings":   replaced(t, blank, map[string]io.Reader{sstPart: io.MultiReader(strings.NewReader("<sst>"), &repeated{text: "<si/>", n: 10_000_000}, strings.NewReader("</sst>"))}),
-		"a hundred thousand styles":   replaced(t, blank, map[string]io.Reader{"xl/styles.xml": io.MultiReader(strings.NewReader("<styleSheet><cellXfs>"), &repeated{text: `<xf numFmtId="14"/>`, n: 5_000_000}, strings.NewReader("</cellXfs></styleSheet>"))}),
-		"a tag without an end":        replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader("<row "), &repeated{text: strings.Repeat("x", 1<<16), n: 1600}))}),
-		"a comment without an end":    replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader("<!-- > "), &repeated{text: strings.Repeat("x", 1<<16), n: 1600}))}),
-		"rows of text for a table":    replaced(t, save(t, d.template(t, "housing.allocation_result")), map[string]io.Reader{"xl/worksheets/sheet2.xml": sheetOf(io.MultiReader(strings.NewReader(d.headRows(t, "housing.allocation_result", 1)), rows(4, 50_000, `<row r="%d"><c r="C%d" t="inlineStr"><is><t>`+strings.Repeat("某", 1500)+`</t></is></c></row>`)))}),
-		"many merged cells":           replaced(t, blank, map[string]io.Reader{sheet1: io.MultiReader(strings.NewReader(sheetHead+head+`</sheetData><mergeCells>`), rows(1, 1_000_000, `<mergeCell ref="A%d:Z%d"/>`), strings.NewReader("</mergeCells></worksheet>"))}),
-		"an archive of many files":    crowded(60_000),
-		"declared small":              lying(t, replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat(" ", 1<<16), n: 1 << 12})})),
+		"half a gigabyte of blanks":      replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat(" ", 1<<16), n: 1 << 13})}),
+		"a cell of 200 megabytes":        replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(`<row r="1"><c r="A1" t="inlineStr"><is><t>`), &repeated{text: strings.Repeat("x", 1<<16), n: 3200}, strings.NewReader(`</t></is></c></row>`)))}),
+		"a million rows":                 replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(head), rows(4, 1_000_000, row)))}),
+		"a million rows, said to be one": replaced(t, blank, map[string]io.Reader{sheet1: io.MultiReader(strings.NewReader(strings.Replace(sheetHead, "A1:Z1048576", "A1", 1)+head), rows(4, 1_000_000, row), strings.NewReader(sheetTail))}),
+		"a million blank rows":           replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader(head), rows(4, 1_048_576, `<row r="%d" spans="1:9"><c r="B%d" s="1"/></row>`)))}),
+		"ten million rows without r":     replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat("<row/>", 1000), n: 10_000})}),
+		"a hundred megabytes strings":    replaced(t, blank, map[string]io.Reader{sstPart: io.MultiReader(strings.NewReader("<sst>"), &repeated{text: "<si><t>" + strings.Repeat("x", 10_000) + "</t></si>", n: 10_000}, strings.NewReader("</sst>"))}),
+		"ten million empty strings":      replaced(t, blank, map[string]io.Reader{sstPart: io.MultiReader(strings.NewReader("<sst>"), &repeated{text: "<si/>", n: 10_000_000}, strings.NewReader("</sst>"))}),
+		"a hundred thousand styles":      replaced(t, blank, map[string]io.Reader{"xl/styles.xml": io.MultiReader(strings.NewReader("<styleSheet><cellXfs>"), &repeated{text: `<xf numFmtId="14"/>`, n: 5_000_000}, strings.NewReader("</cellXfs></styleSheet>"))}),
+		"a tag without an end":           replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader("<row "), &repeated{text: strings.Repeat("x", 1<<16), n: 1600}))}),
+		"a comment without an end":       replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(io.MultiReader(strings.NewReader("<!-- > "), &repeated{text: strings.Repeat("x", 1<<16), n: 1600}))}),
+		"rows of text for a table":       replaced(t, save(t, d.template(t, "housing.allocation_result")), map[string]io.Reader{"xl/worksheets/sheet2.xml": sheetOf(io.MultiReader(strings.NewReader(d.headRows(t, "housing.allocation_result", 1)), rows(4, 50_000, `<row r="%d"><c r="C%d" t="inlineStr"><is><t>`+strings.Repeat("某", 1500)+`</t></is></c></row>`)))}),
+		"many merged cells":              replaced(t, blank, map[string]io.Reader{sheet1: io.MultiReader(strings.NewReader(sheetHead+head+`</sheetData><mergeCells>`), rows(1, 1_000_000, `<mergeCell ref="A%d:Z%d"/>`), strings.NewReader("</mergeCells></worksheet>"))}),
+		"an archive of many files":       crowded(60_000),
+		"declared small":                 lying(t, replaced(t, blank, map[string]io.Reader{sheet1: sheetOf(&repeated{text: strings.Repeat(" ", 1<<16), n: 1 << 12})})),
 	}
 }
 

@@ -127,6 +127,8 @@ func TestOwnTables(t *testing.T) {
 		{"negative", "标题,公开主体,信息来源,预算金额\n甲,区财政局,平台,-5\n", "error D2 money.negative", 1},
 		{"a title above and blank lines", "采购公告汇总表\n\n标题,公开主体,信息来源\n\n甲,区财政局,平台\n", "", 1},
 		{"a column nobody knows", "标题,公开主体,信息来源,采购入\n甲,区财政局,平台,乙\n", "warning D1 column.unknown", 1},
+		{"heads in other words", "公告标题,发布单位,信息来源,采购单位\n甲,区财政局,平台,区财政局\n", "note A1 column.renamed, note B1 column.renamed, note D1 column.renamed", 1},
+		{"the right word comes first", "联系方式,标题,公开主体,信息来源,联系电话\n乙,甲,区财政局,平台,0515-88880001\n", "warning A1 column.unknown", 1},
 		{"a required column missing", "标题,信息来源\n甲,平台\n", "error 1 column.missing", 1},
 		{"a table as JSON", "标题,公开主体,信息来源,采购包\n甲,区财政局,平台,\"[{\"\"lot_no\"\":\"\"1\"\",\"\"lot_name\"\":\"\"包一\"\",\"\"budget_amount\"\":\"\"1.00\"\"}]\"\n", "", 1},
 		{"a formula from elsewhere", "标题,公开主体,信息来源\n\"=HYPERLINK(\"\"http://x\"\")\",区财政局,平台\n", "", 1},

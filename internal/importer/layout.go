@@ -25,7 +25,8 @@ type layout struct {
 	marked   bool
 	row      int // of the heads; data follow
 	headings []heading
-	unknown  []cell // heads that no column has
+	renamed  []heading // those found by another word for them
+	unknown  []cell    // heads that no column has
 }
 
 // find returns the heading of a key.
@@ -109,11 +110,29 @@ func labelledLayout(g grid, lines []line, cols []column) *layout {
 				found.headings = append(found.headings, heading{cols[i], c.col, scaleOf(c.text, cols[i].field)})
 			}
 		}
+		found.guess(cols)
 		if len(found.headings) >= 2 && (best == nil || len(found.headings) > len(best.headings)) {
 			best = found
 		}
 	}
 	return best
+}
+
+// guess finds columns that are still missing by the other words there are for
+// them; what was taken for what is told.
+func (l *layout) guess(cols []column) {
+	l.unknown = slices.DeleteFunc(l.unknown, func(c cell) bool {
+		i := slices.IndexFunc(cols, func(x column) bool {
+			_, taken := l.find(x.key)
+			return !taken && alsoCalled(c.text, x.key)
+		})
+		if i < 0 {
+			return false
+		}
+		h := heading{cols[i], c.col, scaleOf(c.text, cols[i].field)}
+		l.headings, l.renamed = append(l.headings, h), append(l.renamed, h)
+		return true
+	})
 }
 
 var unitText = regexp.MustCompile(`[（(\[【]\s*(?:单位[:：]?)?\s*((?:亿|千万|百万|十万|万|千)?)元\s*[）)\]】]`)
@@ -147,4 +166,22 @@ func sameLabel(head string, c column) bool {
 	text := label(head)
 	return text != "" && (text == label(c.field.Label) || text == label(c.heading()) || strings.TrimSpace(head) == c.key ||
 		fieldPrefix+strings.TrimSpace(head) == c.key)
+}
+
+// headWords are other words for the columns that are no field; aliases and
+// members have those that the texts of notices use too.
+var headWords = map[string][]string{
+	"title": {"公告标题", "公告名称", "标题名称"},
+	keyBody: {"发布单位", "发布机构", "公开单位", "公开责任主体"},
+}
+
+// alsoCalled reports whether a head is another word for the column of the key,
+// as lists of one's own write it: 招标单位 for 招标人.
+func alsoCalled(head, key string) bool {
+	text := label(head)
+	same := func(name string) bool { return label(name) == text }
+	if slices.ContainsFunc(headWords[key], same) || slices.ContainsFunc(aliases[strings.TrimPrefix(key, fieldPrefix)], same) {
+		return true
+	}
+	return slices.ContainsFunc(members, func(m member) bool { return m.key == key && slices.ContainsFunc(m.names, same) })
 }

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"cmp"
 	"compress/flate"
 	"errors"
@@ -32,7 +33,37 @@ var errAgain = errors.New("importer: read the sheet again")
 
 func (s *sheet) name() string { return s.title }
 
-func (s *sheet) suspect() bool { return s.last > MaxRows+headerRows }
+// suspect implements grid. What a sheet says of its size is a hint that some
+// programs leave out and others leave at A1, so the ends of rows are counted.
+func (s *sheet) suspect() bool { return s.last > MaxRows+headerRows || s.crowded() }
+
+// leastRow is the shortest row with a value, in bytes.
+const leastRow = len("<row><c><v>1</v></c></row>")
+
+// crowded reports whether the sheet's XML ends more rows than rows allows. It
+// costs no more than to inflate them; what it inflates is read again.
+func (s *sheet) crowded() bool {
+	f := s.book.parts[strings.ToLower(strings.TrimPrefix(s.part, "/"))]
+	if f == nil || f.UncompressedSize64 < uint64(leastRow*(MaxRows+headerRows)) {
+		return false
+	}
+	defer func(budget int64) { s.book.budget = budget }(s.book.budget)
+	r, err := s.book.part(s.part, maxInflated)
+	if err != nil {
+		return false // the reading itself says so
+	}
+	defer func() { _ = r.Close() }()
+	end := []byte("</row>") // <row/> holds nothing
+	buf, kept, n := make([]byte, scanBuffer), 0, 0
+	for err == nil && n <= MaxRows+headerRows {
+		var got int
+		got, err = r.Read(buf[kept:])
+		n += bytes.Count(buf[:kept+got], end)
+		got += kept
+		kept = copy(buf, buf[max(got-len(end)+1, 0):got])
+	}
+	return n > MaxRows+headerRows
+}
 
 // rows implements grid. The first time, a sheet with merged cells ends in
 // errAgain.

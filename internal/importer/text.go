@@ -173,12 +173,14 @@ var aliases = map[string][]string{
 	"fund_source":          {"资金来源"},
 }
 
-// members are the columns that are no field of a type.
-var members = []struct {
+// member is a column that is no field of a type.
+type member struct {
 	key, label string
 	kind       disclosure.FieldKind
 	names      []string
-}{
+}
+
+var members = []member{
 	{"project.code", "项目编号", disclosure.FieldCode, []string{"项目编号", "采购项目编号", "招标项目编号", "招标编号", "采购编号", "采购文件编号", "标段编号"}},
 	{"project.name", "项目名称", disclosure.FieldText, []string{"项目名称", "采购项目名称", "招标项目名称", "工程名称"}},
 	{"source.name", "信息来源", disclosure.FieldText, []string{"信息来源", "来源"}},

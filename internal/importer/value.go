@@ -188,8 +188,11 @@ func enum(f disclosure.Field, text string) (json.RawMessage, *remark) {
 	return nil, fault("enum.invalid", "“"+f.Label+"”没有这个选项", "可选："+strings.Join(f.Options, "、")+suggestion(text, f.Options))
 }
 
+// suggestion asks whether the name most like the text was meant, if half of it
+// is the same.
 func suggestion(text string, known []string) string {
-	if near := nearest(text, known, 1); len(near) > 0 {
+	near := nearest(text, known, 1)
+	if len(near) > 0 && 2*levenshtein.ComputeDistance(label(text), label(near[0])) <= utf8.RuneCountInString(label(near[0])) {
 		return "；是不是“" + near[0] + "”？"
 	}
 	return ""

@@ -157,6 +157,16 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// TestSuggestion: only what is half the same is asked after.
+func TestSuggestion(t *testing.T) {
+	names := []string{"标题", "采购人", "承接的公告编号", "最高投标限价"}
+	for text, want := range map[string]string{"采购入": "；是不是“采购人”？", "最高限价": "；是不是“最高投标限价”？", "奇怪的列": "", "采购人 *": "；是不是“采购人”？", "": ""} {
+		if got := suggestion(text, names); got != want {
+			t.Errorf("suggestion(%s) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestFormats: what makes a number a date or a percentage.
 func TestFormats(t *testing.T) {
 	for code, want := range map[string]numberFormat{
