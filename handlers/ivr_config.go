@@ -102,6 +102,12 @@ var usualWording = Wording{
 	Handoff:    "请在微信公众号、大厅自助终端或者网站输入这个编号，查看全文。",
 }
 
+// Check says, for who configures it, what of c cannot work.
+func (c HotlineConfig) Check() error {
+	_, err := c.complete()
+	return err
+}
+
 // complete fills in what is usual and refuses what cannot work.
 func (c HotlineConfig) complete() (HotlineConfig, error) {
 	c.Name, c.Operator, c.AfterHours = or(c.Name, defaultName), or(c.Operator, defaultNumber), or(c.AfterHours, defaultNumber)
@@ -128,24 +134,23 @@ func (c HotlineConfig) complete() (HotlineConfig, error) {
 	}
 	for _, key := range c.Keys {
 		if len(key) < 16 {
-			return c, fmt.Errorf("handlers: a hotline key has %d bytes, fewer than 16", len(key))
+			return c, fmt.Errorf("热线的签名密钥只有 %d 个字节，至少 16 个", len(key))
 		}
 	}
 	for _, number := range []string{c.Operator, c.AfterHours, c.Supervision} {
 		if !dialable(number) {
-			return c, fmt.Errorf("handlers: %q cannot be dialled", number)
+			return c, fmt.Errorf("热线的号码“%s”应为数字，最多 20 位", number)
 		}
 	}
 	for sector, d := range c.Departments {
 		if !dialable(d.Number) || speech.Text(d.Name) == "" {
-			return c, fmt.Errorf("handlers: department of %s: %q cannot be dialled or has no name", sector, d.Number)
+			return c, fmt.Errorf("领域 %s 的责任部门没有名称，或者号码“%s”不是数字", sector, d.Number)
 		}
 	}
 	if err := c.Keymap.complete(); err != nil {
 		return c, err
 	}
-	c.Wording.complete()
-	return c, nil
+	return c, c.Wording.complete()
 }
 
 func or(s, byDefault string) string {
@@ -168,21 +173,26 @@ func (k *Keymap) complete() error {
 	}{{&k.Operator, "0"}, {&k.Back, "*"}, {&k.More, "#"}, {&k.Repeat, "9"}, {&k.Handoff, "8"}} {
 		*key.key = or(*key.key, key.usual)
 		if len(*key.key) != 1 || !strings.Contains("0123456789*#", *key.key) || seen[*key.key] {
-			return fmt.Errorf("handlers: hotline key %q is taken by a menu or another function, or is no key", *key.key)
+			return fmt.Errorf("热线的键“%s”不能用：1–4 是菜单的选项，其余的键每个一种用途，写一个字符", *key.key)
 		}
 		seen[*key.key] = true
 	}
 	return nil
 }
 
-func (w *Wording) complete() {
+func (w *Wording) complete() error {
 	for _, p := range []struct {
 		phrase *string
 		usual  string
 	}{{&w.Greeting, usualWording.Greeting}, {&w.Operator, usualWording.Operator}, {&w.AfterHours, usualWording.AfterHours},
 		{&w.Failure, usualWording.Failure}, {&w.Goodbye, usualWording.Goodbye}, {&w.Handoff, usualWording.Handoff}} {
 		*p.phrase = or(*p.phrase, p.usual)
+		text := strings.NewReplacer("{name}", "", "{hours}", "", "{number}", "").Replace(*p.phrase)
+		if n := speech.Len(speech.Text(text)); n == 0 || n > pageLimit || strings.ContainsAny(text, "{}") {
+			return fmt.Errorf("热线的话“%s”应有 1–%d 个念得出的字，只能用 {name}、{hours} 和 {number}", *p.phrase, pageLimit)
+		}
 	}
+	return nil
 }
 
 // open reports whether people answer at the instant.

@@ -81,19 +81,9 @@ var hotlineOptions = []option{
 
 // check refuses settings of the hotline that cannot work.
 func (c *hotlineConfig) check() error {
-	for _, span := range c.OfficeHours {
-		if _, err := handlers.ParseHourSpan(span); err != nil {
-			return usage("ivr.office_hours 中的“%s”应写成 09:00-12:00", span)
-		}
-	}
 	for _, d := range c.Departments {
 		if len(strings.Split(d, "=")) != 3 {
 			return usage("ivr.departments 中的“%s”应写成 领域代码=部门名称=电话", d)
-		}
-	}
-	for _, key := range c.signingKeys() {
-		if len(key) < 16 {
-			return usage("ivr.signing_keys 中的每个密钥至少 16 个字符")
 		}
 	}
 	if c.TTSCommand != "" && c.TTSURL != "" {
@@ -104,6 +94,13 @@ func (c *hotlineConfig) check() error {
 	}
 	if c.TurnRate < 0 {
 		return usage("ivr.turn_rate 不能为负")
+	}
+	edge, err := c.edge()
+	if err == nil {
+		err = edge.Check()
+	}
+	if err != nil {
+		return usage("ivr：%s", err)
 	}
 	return nil
 }
@@ -118,17 +115,15 @@ func (c *hotlineConfig) signingKeys() [][]byte {
 	return keys
 }
 
-// hotline makes the edge's configuration of the hotline. Without keys one is made
-// up and kept in the data directory; several processes need a common one.
-func (p *program) hotline(a *app) (handlers.HotlineConfig, error) {
-	c := a.config.IVR
+// edge is the configuration as the edge takes it, without what needs the
+// machine: a voice and a kept key.
+func (c *hotlineConfig) edge() (handlers.HotlineConfig, error) {
 	out := handlers.HotlineConfig{Keys: c.signingKeys(), Name: c.Name, Operator: c.Operator, AfterHours: c.AfterHours, Supervision: c.Supervision,
-		Departments: map[string]handlers.Department{}, Sectors: c.Sectors, AlwaysOpen: c.AlwaysOpen || a.config.Demo, TurnRate: c.TurnRate,
+		Departments: map[string]handlers.Department{}, Sectors: c.Sectors, AlwaysOpen: c.AlwaysOpen, TurnRate: c.TurnRate,
 		Keymap: handlers.Keymap{Operator: c.KeyOperator, Back: c.KeyBack, More: c.KeyMore, Repeat: c.KeyRepeat, Handoff: c.KeyHandoff},
 		Wording: handlers.Wording{Greeting: c.WordsGreeting, Operator: c.WordsOperator, AfterHours: c.WordsAfterHours,
 			Failure: c.WordsFailure, Goodbye: c.WordsGoodbye, Handoff: c.WordsHandoff},
-		SpeakEngine: c.TTSEngine, SpeakVoice: c.TTSVoice,
-		AudioDir: filepath.Join(a.config.Data, "ivr-audio")}
+		SpeakEngine: c.TTSEngine, SpeakVoice: c.TTSVoice}
 	for _, d := range c.Departments {
 		part := strings.Split(d, "=")
 		out.Departments[part[0]] = handlers.Department{Name: part[1], Number: part[2]}
@@ -136,13 +131,30 @@ func (p *program) hotline(a *app) (handlers.HotlineConfig, error) {
 	for _, text := range c.OfficeHours {
 		span, err := handlers.ParseHourSpan(text)
 		if err != nil {
-			return out, err
+			return out, fmt.Errorf("office_hours 中的“%s”应写成 09:00-12:00", text)
 		}
 		out.OfficeHours = append(out.OfficeHours, span)
 	}
+	return out, nil
+}
+
+// hotline makes the edge's configuration of the hotline. Without keys one is made
+// up and kept in the data directory; several processes need a common one.
+func (p *program) hotline(a *app) (handlers.HotlineConfig, error) {
+	c := a.config.IVR
+	out, err := c.edge()
+	if err != nil {
+		return out, err
+	}
+	out.AlwaysOpen = out.AlwaysOpen || a.config.Demo
+	out.AudioDir = filepath.Join(a.config.Data, "ivr-audio")
 	switch {
 	case c.TTSCommand != "":
-		out.Voice = commandVoice(strings.Fields(c.TTSCommand))
+		words := strings.Fields(c.TTSCommand)
+		if _, err := exec.LookPath(words[0]); err != nil {
+			return out, fmt.Errorf("ivr.tts_command：没有程序“%s”", words[0])
+		}
+		out.Voice = commandVoice(words)
 	case c.TTSURL != "":
 		out.Voice = httpVoice(c.TTSURL)
 	}
