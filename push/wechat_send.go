@@ -90,8 +90,10 @@ func (w *WeChat) post(ctx context.Context, a *account, path string, in, out any)
 	return w.read(req, path, out)
 }
 
-func (w *WeChat) get(ctx context.Context, a *account, path string, out any) error {
-	target := url.URL{Scheme: "https", Host: "api.weixin.qq.com", Path: path, RawQuery: url.Values{"access_token": {a.ticket}}.Encode()}
+// get asks with the parameters of query, which it completes.
+func (w *WeChat) get(ctx context.Context, a *account, path string, query url.Values, out any) error {
+	query.Set("access_token", a.ticket)
+	target := url.URL{Scheme: "https", Host: "api.weixin.qq.com", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return err
@@ -190,7 +192,7 @@ func (w *WeChat) templateContent(ctx context.Context, t disclosure.CardTemplate)
 			Content string `json:"content"`
 		} `json:"data"`
 	}
-	if err := w.get(ctx, a, "/wxaapi/newtmpl/gettemplate", &answer); err != nil {
+	if err := w.get(ctx, a, "/wxaapi/newtmpl/gettemplate", url.Values{}, &answer); err != nil {
 		return "", err
 	}
 	for _, item := range answer.Data {

@@ -98,7 +98,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		Audience: &push.Audience{Outbox: a.store, Templates: c.cardTemplates()}, VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
 		Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
-		Kiosks: a.store, Pages: pageConfig(c),
+		Kiosks: a.store, Pages: a.pageConfig(),
 		Imports: a.imports,
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
 		Hotline: hotline,

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+
 	"gongkai/handlers"
 	"gongkai/internal/web"
+	"gongkai/push"
 )
 
 // site is what the pages say of the site: sections site.* of the configuration.
@@ -21,11 +24,16 @@ var siteOptions = []option{
 	{"site.account_url", "", "公众号二维码中的网址（http://weixin.qq.com/r/…），订阅页据此画二维码", false},
 }
 
-// pageConfig tells the edge what the pages need.
-func pageConfig(c *config) handlers.PageConfig {
+// pageConfig tells the edge what the pages need. WeChat's own subscribe button
+// is shown where the service account has a template to subscribe to.
+func (a *app) pageConfig() handlers.PageConfig {
+	c := a.config
 	p := handlers.PageConfig{SiteName: c.Site.Name, Hotline: c.Site.Hotline, Account: web.Account{Name: c.Site.AccountName}, AccountURL: c.Site.AccountURL}
 	if c.Demo {
-		p.Account = web.Account{Name: "演示公众号", URL: "/demo/phone"}
+		p.Account, p.AccountURL = web.Account{Name: "演示公众号", URL: "/demo/phone"}, c.PublicURL+"/demo/phone"
+	}
+	if o := c.WeChat.Official; o.AppID != "" && cmp.Or(o.Subscribe, o.SubscribeOnce) != "" { // one button cannot ask for both kinds
+		p.SDK = push.NewPageSigner(a.wechat, o.AppID, []string{cmp.Or(o.Subscribe, o.SubscribeOnce)})
 	}
 	return p
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"testing"
@@ -35,6 +38,30 @@ func checkDemoWeChat(t *testing.T, p *process, sheet demoSheet) {
 	items, _ := cards["items"].([]any)
 	if len(items) != 1 || items[0].(map[string]any)["openid"] != who.OfficialOpenID {
 		t.Errorf("cards of %s: %v", who.Name, cards)
+	}
+	checkSubscribeButton(t, p.url, account.AppID)
+}
+
+// checkSubscribeButton opens the subscribe page as WeChat's browser does: it is
+// signed with the account's ticket, and shows WeChat's own button.
+func checkSubscribeButton(t *testing.T, url, appID string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/subscribe", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("User-Agent", "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0.50")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	page, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK || !bytes.Contains(page, []byte(`data-app="`+appID+`"`)) || bytes.Contains(page, []byte(`data-signature=""`)) {
+		t.Errorf("the subscribe page in WeChat: %d %s", res.StatusCode, page)
 	}
 }
 
