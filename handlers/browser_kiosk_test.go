@@ -3,15 +3,32 @@ package handlers_test
 import (
 	"context"
 	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"gongkai/handlers"
 )
 
-// forward lets a test move the page's monotonic clock.
-const forward = `{ const real = performance.now.bind(performance); let ahead = 0; performance.now = () => real() + ahead; window.forward = (seconds) => { ahead += seconds * 1000; return true } }`
+// forward gives a test the page's monotonic clock: it moves with real time and
+// ahead when told to, and what runs at intervals runs then.
+const forward = `{
+	const real = performance.now.bind(performance), every = setInterval.bind(window), ticks = [];
+	let ahead = 0;
+	performance.now = () => real() + ahead;
+	window.setInterval = (run, ms) => (ticks.push(run), every(run, ms));
+	window.forward = (seconds) => { ahead += seconds * 1000; ticks.forEach((run) => run()); return true };
+}`
+
+// hurry shortens the pauses of a device that pairs: it asks every three seconds
+// whether it is approved, and begins again after five.
+const hurry = `{ const real = setTimeout.bind(window); window.setTimeout = (run, ms, ...args) => real(run, ms === 3000 || ms === 5000 ? 100 : ms, ...args) }`
 
 // kiosk opens the kiosk and waits for its first list.
 func (w *world) kiosk(t *testing.T, width, height int64, settings string) *tab {
@@ -32,6 +49,7 @@ func (b *tab) ready() {
 // TestKioskIsAccessible audits every view of the kiosk on the screens there
 // are, in the three sizes of type and in high contrast.
 func TestKioskIsAccessible(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	code := w.showcase(t)
 	for _, screen := range []struct {
@@ -39,6 +57,7 @@ func TestKioskIsAccessible(t *testing.T) {
 		width, height int64
 	}{{"portrait", 1080, 1920}, {"landscape", 1920, 1080}, {"small", 768, 1366}} {
 		t.Run(screen.name, func(t *testing.T) {
+			t.Parallel()
 			b := w.kiosk(t, screen.width, screen.height, "?printer")
 			for _, mode := range []string{"ordinary", "large", "largest", "contrast"} {
 				switch mode {
@@ -82,13 +101,17 @@ func (b *tab) type8(code string) {
 // TestKioskLeadsToAnyNotice: two taps from the first screen to a notice, paging
 // to those further down, letters and digits to those known by name or number.
 func TestKioskLeadsToAnyNotice(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	code := w.showcase(t)
 	b := w.kiosk(t, 1080, 1920, "")
 	b.tap("main .tile", "住房保障")
 	b.tap("main .row", "海棠花苑")
 	b.until(5*time.Second, `document.querySelector("article h1").innerText.includes("海棠花苑")`)
-	b.until(5*time.Second, `document.querySelector(".hand img").naturalWidth && document.querySelector(".hand img").getBoundingClientRect().width >= 300`)
+	b.until(5*time.Second, `document.querySelector(".take img").naturalWidth && document.querySelector(".take img").getBoundingClientRect().width >= 300`)
+	if !eval[bool](b, `document.querySelector(".take img").getBoundingClientRect().bottom < innerHeight && document.querySelector(".hand img").naturalWidth > 0`) {
+		t.Error("the code that hands the notice to a phone is further down than the screen, or the one to subscribe is missing")
+	}
 	b.tap("button", "返回")
 	b.until(5*time.Second, `document.querySelector(".view-sector")`)
 
@@ -112,6 +135,14 @@ func TestKioskLeadsToAnyNotice(t *testing.T) {
 		t.Errorf("paging showed %d of %d notices", len(seen), want)
 	}
 
+	b.tap("button", "首页")
+	b.tap("main .tile", "住房保障")
+	b.tap(".chips button", "建设计划任务量")
+	b.until(5*time.Second, `document.querySelectorAll("main .row").length === 1 && document.querySelector(".chips [aria-pressed=true]").innerText === "建设计划任务量"`)
+
+	b.tap("button", "编号 / 拼音")
+	b.tap(".examples button", "公租房")
+	b.tap(".found .row", "海棠花苑第2批公租房")
 	b.tap("button", "编号 / 拼音")
 	for _, letter := range "bcz" {
 		b.tap(".pad button", string(letter))
@@ -133,6 +164,7 @@ func TestKioskLeadsToAnyNotice(t *testing.T) {
 // TestKioskForgets: a minute without a touch, twenty seconds to answer, and then
 // nothing is left of whoever was there.
 func TestKioskForgets(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.showcase(t)
 	b := w.kiosk(t, 1080, 1920, "")
@@ -145,7 +177,6 @@ func TestKioskForgets(t *testing.T) {
 	steps := eval[int](b, `history.length`)
 
 	eval[bool](b, `forward(59)`)
-	time.Sleep(700 * time.Millisecond) // one tick of the page's own clock: nothing may happen in it
 	if eval[bool](b, `document.getElementById("idle").open`) {
 		t.Error("it asks before a minute is over")
 	}
@@ -171,6 +202,7 @@ func TestKioskForgets(t *testing.T) {
 // TestKioskLosesWithdrawn: a withdrawn notice is gone from a screen that shows
 // it, and from a list, within three seconds.
 func TestKioskLosesWithdrawn(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	n := w.publish(t, w.draft(t, tender, "要撤回的招标公告"))
 	other := w.publish(t, w.draft(t, tender, "另一条要撤回的公告"))
@@ -196,6 +228,7 @@ func TestKioskLosesWithdrawn(t *testing.T) {
 // TestKioskWithoutNetwork: with the server killed the screen says since when,
 // goes on showing what it has, and starts again from what it kept.
 func TestKioskWithoutNetwork(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.showcase(t)
 	b := w.kiosk(t, 1080, 1920, "")
@@ -233,9 +266,13 @@ func TestKioskWithoutNetwork(t *testing.T) {
 // TestKioskPairsItself: the screen shows a code, and once it is approved the
 // device is online; revoked, it says so and goes on showing notices.
 func TestKioskPairsItself(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.showcase(t)
-	b := w.kiosk(t, 1080, 1920, "?device")
+	b := w.tab(t, 1080, 1920)
+	b.beforeLoad(hurry)
+	b.open("/kiosk?device")
+	b.ready()
 	b.until(15*time.Second, `/配对码 \d{3} \d{3}/.test(document.getElementById("device").innerText)`)
 	b.checkAccess("pairing", touchKiosk)
 	code := eval[string](b, `document.getElementById("device").innerText.match(/\d{3} \d{3}/)[0].replace(" ", "")`)
@@ -258,4 +295,73 @@ func TestKioskPairsItself(t *testing.T) {
 	b.until(15*time.Second, `document.getElementById("device").innerText.includes("本机已停用")`)
 	b.ready()
 	b.checkOrigin()
+}
+
+// TestKioskPrintsSlip: the slip is 80 mm wide, and all that is on it is what a
+// reader needs to find the notice again.
+func TestKioskPrintsSlip(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *handlers.Config) { c.Pages.Hotline = "0515-12345" })
+	code := w.showcase(t)
+	b := w.tab(t, 1080, 1920)
+	b.beforeLoad(`window.print = () => (window.printed = document.getElementById("slip").innerText || document.getElementById("slip").textContent)`)
+	b.open("/kiosk?printer")
+	b.ready()
+	b.tap("button", "编号 / 拼音")
+	b.type8(code)
+	b.tap("button", "打印小票")
+	b.until(5*time.Second, `window.printed`)
+	slip := eval[string](b, `window.printed`)
+	for _, part := range []string{"便仓镇重庆路学校食堂改造工程施工招标公告（更正）", code, "截止", "公开主体", "来源", "第 2 版", "打印 2026", "热线 0515-12345"} {
+		if !strings.Contains(slip, part) {
+			t.Errorf("the slip lacks %s: %s", part, slip)
+		}
+	}
+	if !eval[bool](b, `document.querySelector("#slip img").naturalWidth > 0`) {
+		t.Error("the slip has no code to scan")
+	}
+	sheet, err := chromedp.Call(b.ctx, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	boxes := regexp.MustCompile(`/MediaBox ?\[0 0 ([0-9.]+) ([0-9.]+)`).FindAllStringSubmatch(string(sheet.Data), -1)
+	if len(boxes) != 1 {
+		t.Fatalf("the slip takes %d pages", len(boxes))
+	}
+	const mm = 72 / 25.4 // points
+	wide, err := strconv.ParseFloat(boxes[0][1], 64)
+	long, err2 := strconv.ParseFloat(boxes[0][2], 64)
+	if err != nil || err2 != nil || math.Abs(wide-80*mm) > mm || long < 80*mm || long > 160*mm {
+		t.Errorf("the slip is %.0f × %.0f mm", wide/mm, long/mm)
+	}
+}
+
+// TestKioskReadsAloud: with a Chinese voice the spoken text of the notice is
+// read, a second tap ends it, and so does leaving; without one it says so.
+func TestKioskReadsAloud(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.showcase(t)
+	b := w.tab(t, 1080, 1920)
+	b.beforeLoad(`{
+		window.said = []; window.hushed = 0; window.voices = [];
+		window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text } };
+		Object.defineProperty(window, "speechSynthesis", { value: { getVoices: () => voices, speak: (u) => said.push(u.lang + " " + u.text), cancel: () => hushed++ } });
+	}`)
+	b.open("/kiosk")
+	b.ready()
+	b.tap("main .row", "便仓镇重庆路学校食堂")
+	b.tap("button", "朗读")
+	b.until(3*time.Second, `document.getElementById("toast").innerText.includes("没有安装中文语音")`)
+	eval[bool](b, `voices.push({lang: "zh-CN"}), true`)
+	b.tap("button", "朗读")
+	b.until(5*time.Second, `said.length`)
+	if said := eval[string](b, `said.join(" ")`); !strings.Contains(said, "zh-CN") || !strings.Contains(said, "食堂改造工程") {
+		t.Errorf("read aloud: %s", said)
+	}
+	for _, button := range []string{"停止朗读", "返回"} {
+		before := eval[int](b, `hushed`)
+		b.tap("button", button)
+		b.until(3*time.Second, fmt.Sprintf(`hushed > %d`, before))
+	}
 }

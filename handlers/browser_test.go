@@ -199,7 +199,9 @@ func (b *tab) checkAccess(what string, least float64) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	eval[bool](b, source+";true")
+	if !eval[bool](b, `"axe" in window`) {
+		eval[bool](b, source+";true")
+	}
 	raw := eval[string](b, `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`)
 	var found []violation
 	if err := json.Unmarshal([]byte(raw), &found); err != nil {
@@ -257,26 +259,32 @@ func (w *world) h5Pages(t *testing.T, code string) []string {
 // TestH5IsAccessible audits every page of the H5 on a phone, in ordinary and in
 // large type.
 func TestH5IsAccessible(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	pages := w.h5Pages(t, w.showcase(t))
-	b := w.tab(t, 390, 844)
-	for _, path := range pages {
-		b.open(path)
-		b.checkAccess(path, touchH5)
+	for name, root := range map[string]string{"ordinary type": "16px", "large type": "24px"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := w.tab(t, 390, 844)
+			b.open("/")
+			if name == "large type" {
+				b.tap("button", "大字")
+			}
+			for _, path := range pages {
+				b.open(path)
+				if got := eval[string](b, `getComputedStyle(document.documentElement).fontSize`); got != root {
+					t.Fatalf("%s in %s has %s", path, name, got)
+				}
+				b.checkAccess(path, touchH5)
+			}
+			b.checkOrigin()
+		})
 	}
-	b.tap("button", "大字")
-	for _, path := range pages {
-		b.open(path)
-		if got := eval[string](b, `getComputedStyle(document.documentElement).fontSize`); got != "24px" {
-			t.Fatalf("%s in large type has %s", path, got)
-		}
-		b.checkAccess(path+" in large type", touchH5)
-	}
-	b.checkOrigin()
 }
 
 // TestH5WithoutScripts walks through the H5 with scripts switched off.
 func TestH5WithoutScripts(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.showcase(t)
 	b := w.tab(t, 390, 844)
@@ -285,8 +293,9 @@ func TestH5WithoutScripts(t *testing.T) {
 	b.do(chromedp.Click(`a[href="/s/construction"]`), chromedp.WaitVisible(`.head h1`))
 	b.do(chromedp.Click(`a[rel="next"]`), chromedp.WaitVisible(`a[rel="first"]`))
 	b.do(chromedp.Click(`.cells a`), chromedp.WaitVisible(`article.notice h1`))
+	// The form itself has a total too: the answer is the page that shows the word again.
 	b.do(chromedp.Click(`footer a[href="/search"]`), chromedp.WaitVisible(`#q`),
-		chromedp.SendKeys(`#q`, "食堂\r"), chromedp.WaitVisible(`.total`))
+		chromedp.SendKeys(`#q`, "食堂\r"), chromedp.WaitVisible(`#q[value="食堂"]`), chromedp.WaitVisible(`.total`))
 	text, err := chromedp.Run(b.ctx, chromedp.Text(`main`))
 	if err != nil || !strings.Contains(text, "找到 2 条") || !strings.Contains(text, "食堂改造") {
 		t.Errorf("search without scripts: %q, %v", text, err)
@@ -299,6 +308,7 @@ func TestH5WithoutScripts(t *testing.T) {
 // TestH5NoticesStaleCopy: a page kept by the browser learns what has become of
 // the notice when it is looked at again.
 func TestH5NoticesStaleCopy(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	n := w.publish(t, w.draft(t, tender, "道路招标公告"))
 	id, code := n.text("id"), n.text("code")
@@ -328,22 +338,27 @@ func TestH5NoticesStaleCopy(t *testing.T) {
 }
 
 // TestFirstScreenOnSlowPhone measures the largest contentful paint at 1.6
-// Mbit/s, 150 ms and a quarter of this machine's speed. It is told, not
-// asserted: times on a shared machine prove nothing.
+// Mbit/s, 150 ms and a quarter of this machine's speed. A busy machine only
+// makes it later, so one time within the bound is enough.
 func TestFirstScreenOnSlowPhone(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	code := w.showcase(t)
 	warm := w.tab(t, 390, 844) // the browser's own start is nobody's wait
 	warm.open("/subscribe")
+	const bound, tries = 1500, 5
 	for _, path := range []string{"/", "/s/construction", "/n/" + code + "/2"} {
 		var times []float64
-		for range 3 {
-			times = append(times, w.slowPhone(t).firstPaint(path))
+		for len(times) < tries && (len(times) == 0 || slices.Min(times) > bound) {
+			at := w.slowPhone(t).firstPaint(path)
+			if at <= 0 {
+				t.Fatalf("%s painted nothing", path)
+			}
+			times = append(times, at)
 		}
-		slices.Sort(times)
-		t.Logf("%-20s largest contentful paint after %.0f ms (of three: %.0f)", path, times[1], times)
-		if times[0] <= 0 {
-			t.Errorf("%s painted nothing", path)
+		t.Logf("%-20s largest contentful paint after %.0f ms", path, times)
+		if slices.Min(times) > bound {
+			t.Errorf("%s: the largest contentful paint comes after %.0f ms, never within %d", path, times, bound)
 		}
 	}
 }

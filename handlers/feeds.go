@@ -48,35 +48,49 @@ func (s *Server) getFeed(c *fiber.Ctx) error {
 	if name == "all" {
 		path = "/"
 	}
-	return s.answerFeed(c, format, path, title, q)
+	self := string(c.Context().Path())
+	return s.answerFeed(c, feedHead{format: format, self: self, path: path, title: title}, "feed/"+self+"?"+q.Canonical(), func(ctx context.Context) (disclosure.NoticePage, error) {
+		return s.Reader.Notices(ctx, q, s.Now())
+	})
 }
 
-// answerFeed serves a query's notices as a feed in the format "atom" or "json".
-// path is the page with the same content. A saved search uses it too.
-func (s *Server) answerFeed(c *fiber.Ctx, format, path, title string, q disclosure.NoticeQuery) error {
-	media := map[string]string{"atom": mediaAtom, "json": mediaJSONFeed}[format]
+// feedHead is what a feed says of itself.
+type feedHead struct {
+	format  string // "atom" or "json"
+	self    string // its own path
+	path    string // of the page with the same content
+	title   string
+	private bool // for one reader only
+}
+
+// answerFeed serves the notices that read returns as a feed, kept under the key.
+func (s *Server) answerFeed(c *fiber.Ctx, head feedHead, key string, read func(context.Context) (disclosure.NoticePage, error)) error {
+	media := map[string]string{"atom": mediaAtom, "json": mediaJSONFeed}[head.format]
 	if media == "" {
 		return disclosure.Errorf(disclosure.CodeNoRoute, "订阅源的格式是 .atom 或 .json")
 	}
-	self := string(c.Context().Path())
-	key := "feed/" + format + "/" + self + "?" + q.Canonical()
 	return s.answered(c, key, func(ctx context.Context) (*disclosure.Answer, error) {
-		page, err := s.Reader.Notices(ctx, q, s.Now())
+		page, err := read(ctx)
 		if err != nil {
 			return nil, err
 		}
-		body, err := s.feed(format, self, path, title, page)
+		body, err := s.feed(head, page)
 		if err != nil {
 			return nil, err
 		}
-		return &disclosure.Answer{Type: media, ETag: etagOf(body), Body: body, Position: page.Position, Until: page.Until}, nil
+		a := &disclosure.Answer{Type: media, Body: body, Private: head.private, Position: page.Position, Until: page.Until}
+		if !a.Private {
+			a.ETag = etagOf(body)
+		}
+		return a, nil
 	})
 }
 
 // feed writes the notices. Its time is the newest notice's, so that an
 // unchanged feed is the same document.
-func (s *Server) feed(format, self, path, title string, page disclosure.NoticePage) ([]byte, error) {
-	f := &feeds.Feed{Title: title, Link: &feeds.Link{Href: s.PublicURL + path}, Id: s.PublicURL + self, Description: title,
+func (s *Server) feed(head feedHead, page disclosure.NoticePage) ([]byte, error) {
+	self := s.PublicURL + head.self
+	f := &feeds.Feed{Title: head.title, Link: &feeds.Link{Href: s.PublicURL + head.path}, Id: self, Description: head.title,
 		Author: &feeds.Author{Name: s.Pages.siteName()}}
 	for _, n := range page.Items {
 		f.Items = append(f.Items, s.feedItem(page.Catalog, n))
@@ -86,9 +100,9 @@ func (s *Server) feed(format, self, path, title string, page disclosure.NoticePa
 	}
 	f.Created = f.Updated
 	var b bytes.Buffer
-	if format == "json" {
+	if head.format == "json" {
 		doc := (&feeds.JSON{Feed: f}).JSONFeed()
-		doc.FeedUrl, doc.Language = s.PublicURL+self, "zh-CN"
+		doc.FeedUrl, doc.Language = self, "zh-CN"
 		out, err := encode(doc)
 		return out, err
 	}
@@ -96,7 +110,7 @@ func (s *Server) feed(format, self, path, title string, page disclosure.NoticePa
 		f.Updated = time.Unix(0, 0).UTC() // an Atom feed must have a time; this one has never changed
 	}
 	atom := (&feeds.Atom{Feed: f}).AtomFeed()
-	atom.Id, atom.Link.Rel = s.PublicURL+self, "alternate"
+	atom.Id, atom.Link.Rel = self, "alternate"
 	if err := feeds.WriteXML(atom, &b); err != nil {
 		return nil, fmt.Errorf("handlers: feed: %w", err)
 	}

@@ -3,8 +3,12 @@ package handlers_test
 import (
 	"encoding/json"
 	"encoding/xml"
+	"strings"
 	"testing"
 	"time"
+
+	"gongkai/handlers"
+	"gongkai/internal/disclosure"
 )
 
 // atomFeed is what a feed reader takes from an Atom feed.
@@ -74,3 +78,62 @@ func TestFeeds(t *testing.T) {
 		t.Error("a withdrawn notice is still in the feed")
 	}
 }
+
+// feedKeys stands for the signer of cards.
+type feedKeys struct{}
+
+func (feedKeys) Open(string) (int64, error) {
+	return 0, disclosure.Errorf(disclosure.CodeSigned, "链接不完整")
+}
+
+func (feedKeys) FeedKey(subscription string) string { return "key-of-" + subscription }
+
+// TestSavedFeed: who has the key of a subscription reads what it matches, as
+// long as there is the subscription; a guess at it tells nothing.
+func TestSavedFeed(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.Signer = feedKeys{} })
+	person, err := w.store.SignIn(t.Context(), disclosure.Identity{App: "wx0", Kind: disclosure.AppMini, OpenID: "o1"}, nil, w.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := disclosure.NewSubscription("01a2d8ca-0000-7000-8000-000000000001", "h5", w.Now())
+	sub.Sectors, sub.Keywords, sub.Exclude = []string{"construction"}, []string{"海棠路", "丹顶鹤"}, []string{"监理"}
+	if sub, err = w.store.SaveSubscription(t.Context(), person.N, sub); err != nil {
+		t.Fatal(err)
+	}
+	w.stock(t, tender, "海棠路改造工程招标公告")
+	w.advance(time.Hour)
+	w.stock(t, tender, "丹顶鹤食堂工程招标公告", "海棠路改造工程监理招标公告", "桥梁工程招标公告")
+	w.stock(t, "land.transfer_notice", "海棠路旁地块出让公告")
+	path := "/api/v1/feeds/saved/" + sub.ID
+
+	f, r := w.atom(t, path+".atom?key=key-of-"+sub.ID)
+	if len(f.Entries) != 2 || f.Entries[0].Title != "丹顶鹤食堂工程招标公告" || f.Entries[1].Title != "海棠路改造工程招标公告" {
+		t.Errorf("the feed holds %+v", f.Entries)
+	}
+	if r.header.Get("Cache-Control") != "private, no-store" || r.holds("key-of-") || !strings.Contains(f.Title, "工程建设") {
+		t.Errorf("the feed: %v %s", r.header, r.body)
+	}
+	if j := w.get(t, path+".json?key=key-of-"+sub.ID); j.len("items") != 2 || j.header.Get("Content-Type") != mediaFeed {
+		t.Errorf("as JSON: %s", j.body)
+	}
+	for query, want := range map[string]int{".atom": 404, ".atom?key=": 404, ".atom?key=key-of-another": 404, ".rss?key=key-of-" + sub.ID: 404, ".atom?key=k&limit=1": 400} {
+		w.call(t, "GET", path+query, opts{want: want})
+	}
+	w.call(t, "GET", "/api/v1/feeds/saved/nobody.atom?key=key-of-nobody", opts{want: 404})
+
+	sub.Keywords = []string{"桥梁工程"}
+	sub.UpdatedAt = w.Now().Add(time.Minute)
+	if _, err := w.store.SaveSubscription(t.Context(), person.N, sub); err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := w.atom(t, path+".atom?key=key-of-"+sub.ID); len(f.Entries) != 1 || f.Entries[0].Title != "桥梁工程招标公告" {
+		t.Errorf("after a change: %+v", f.Entries)
+	}
+	if err := w.store.DeleteSubscription(t.Context(), person.N, sub.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.call(t, "GET", path+".atom?key=key-of-"+sub.ID, opts{want: 404})
+}
+
+const mediaFeed = "application/feed+json; charset=utf-8"

@@ -188,6 +188,7 @@ type SnapshotItem struct {
 	Title       string  `json:"title"`
 	Initials    string  `json:"initials"`
 	Sector      string  `json:"sector"`
+	Type        string  `json:"type"`
 	TypeName    string  `json:"type_name"`
 	BodyName    string  `json:"body_name"`
 	Status      string  `json:"status"`
@@ -275,7 +276,7 @@ func (s *Server) fillSnapshot(ctx context.Context, out *Snapshot) (until time.Ti
 
 func (s *Server) snapshotItem(ctx context.Context, c *disclosure.Catalog, n disclosure.Summary) (SnapshotItem, error) {
 	t := typeOf(c, n.Type, n.TypeVersion)
-	item := SnapshotItem{ID: n.ID, Code: n.Code, Rev: n.Rev, Title: n.Title, Initials: web.Initials(n.Title), Sector: n.Sector(), TypeName: t.Name,
+	item := SnapshotItem{ID: n.ID, Code: n.Code, Rev: n.Rev, Title: n.Title, Initials: web.Initials(n.Title), Sector: n.Sector(), Type: n.Type, TypeName: t.Name,
 		BodyName: c.BodyName(n.Body), Status: string(n.Status), PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.DeadlineAt)}
 	if t.Personal {
 		return item, nil

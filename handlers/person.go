@@ -28,6 +28,7 @@ type Selves interface {
 // Subscriptions keeps what people asked for.
 type Subscriptions interface {
 	Subscriptions(ctx context.Context, person int64) ([]disclosure.Subscription, error)
+	SavedSubscription(ctx context.Context, id string) (disclosure.Subscription, error)
 	SaveSubscription(ctx context.Context, person int64, sub disclosure.Subscription) (disclosure.Subscription, error)
 	DeleteSubscription(ctx context.Context, person int64, id string) error
 }
@@ -62,9 +63,10 @@ type WeChat interface {
 	AuthorizeURL(app, back, state string) (string, error)
 }
 
-// Signer opens the links that cards carry.
+// Signer opens the links that cards carry, and makes the keys of saved feeds.
 type Signer interface {
 	Open(signed string) (int64, error)
+	FeedKey(subscription string) string
 }
 
 const (

@@ -35,6 +35,7 @@ func (s *Server) routePublic(app *fiber.App) {
 	s.routeHotline(app)
 	s.get(app, "/api/v1/changes", s.listChanges)
 	s.get(app, "/api/v1/feeds/:file", s.getFeed)
+	s.get(app, "/api/v1/feeds/saved/:file", s.getSavedFeed)
 	s.routeKiosk(app)
 	s.add(app, fiber.MethodPost, "/api/v1/housing/lookup", s.lookupHousing)
 	s.get(app, "/swagger.json", s.getSwagger)

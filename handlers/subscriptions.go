@@ -43,6 +43,7 @@ type SubscriptionView struct {
 	Quiet     *QuietView `json:"quiet" extensions:"x-nullable"`
 	Paused    bool       `json:"paused"`
 	Source    string     `json:"source"`
+	FeedURL   *string    `json:"feed_url" extensions:"x-nullable" example:"https://gk.example.gov.cn/api/v1/feeds/saved/01a2….atom?key=…"`
 	CreatedAt string     `json:"created_at"`
 	UpdatedAt string     `json:"updated_at"`
 }
@@ -63,6 +64,9 @@ func (s *Server) subscriptionJSON(sub disclosure.Subscription, catalog *disclosu
 	}
 	if sub.AmountMax != nil {
 		out.AmountMax = amount(*sub.AmountMax, true)
+	}
+	if s.Signer != nil {
+		out.FeedURL = nullable(s.PublicURL + savedFeedPath(sub.ID, "atom") + "?key=" + s.Signer.FeedKey(sub.ID))
 	}
 	if sub.Quiet != nil {
 		out.Quiet = &QuietView{disclosure.Clock(sub.Quiet.From), disclosure.Clock(sub.Quiet.To)}

@@ -44,3 +44,13 @@ func (s *Signer) Open(signed string) (int64, error) {
 	}
 	return int64(binary.BigEndian.Uint64(b[:8])), nil
 }
+
+const feedKeyBytes = 18
+
+// FeedKey returns the key to the feed of a saved subscription. Whoever has it
+// reads which public notices the subscription matches, and nothing else.
+func (s *Signer) FeedKey(subscription string) string {
+	m := hmac.New(sha256.New, s.key)
+	m.Write([]byte("feed " + subscription))
+	return signedForm.EncodeToString(m.Sum(nil)[:feedKeyBytes])
+}

@@ -92,6 +92,19 @@ func (s *Store) Subscriptions(ctx context.Context, person int64) ([]disclosure.S
 	return subs, nil
 }
 
+// SavedSubscription returns the subscription of the id, whoever's it is. Errors:
+// CodeNoSubscription.
+func (s *Store) SavedSubscription(ctx context.Context, id string) (disclosure.Subscription, error) {
+	subs, err := all(ctx, s.r, scanSubscription, `SELECT `+subscriptionColumns+` FROM subscription WHERE id = $1`, id)
+	if err != nil {
+		return disclosure.Subscription{}, fmt.Errorf("store: saved subscription: %w", fault(err))
+	}
+	if len(subs) == 0 {
+		return disclosure.Subscription{}, noSubscription()
+	}
+	return subs[0], nil
+}
+
 // SaveSubscription creates a subscription (N is 0) or replaces one of the
 // person's. Errors: CodeTooMany, CodeNoSubscription.
 func (s *Store) SaveSubscription(ctx context.Context, person int64, sub disclosure.Subscription) (disclosure.Subscription, error) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -58,6 +59,51 @@ type SearchForm struct {
 // Filtered reports whether more than words was asked for.
 func (f SearchForm) Filtered() bool {
 	return f.Sector != "" || f.Type != "" || f.Since != "" || f.Until != "" || f.AmountMin != "" || f.AmountMax != "" || f.Open
+}
+
+// Chosen names in words what the list was narrowed by, and its order where that
+// is not the usual one.
+func (s Search) Chosen() string {
+	f := s.Form
+	var words []string
+	for _, t := range s.Sectors {
+		if t.Code == f.Sector {
+			words = append(words, t.Name)
+		}
+	}
+	for _, one := range []struct{ value, before, after string }{{f.Since, "", " 起"}, {f.Until, "", " 止"}, {f.AmountMin, "不低于 ", " 元"}, {f.AmountMax, "不高于 ", " 元"}} {
+		if one.value != "" {
+			words = append(words, one.before+one.value+one.after)
+		}
+	}
+	if f.Open {
+		words = append(words, "尚未截止")
+	}
+	if name := sortNames[f.Sort]; name != "" {
+		words = append(words, name)
+	}
+	return strings.Join(words, " · ")
+}
+
+var sortNames = map[string]string{string(disclosure.SortDeadline): "按截止时间", string(disclosure.SortRelevance): "按相关程度"}
+
+// InFull is what is searched for with short forms written out as notices have
+// them, "" when there are none.
+func (f SearchForm) InFull() string {
+	q := f.Q
+	for _, s := range shortForms {
+		q = strings.ReplaceAll(q, s[0], s[1])
+	}
+	if q == f.Q {
+		return ""
+	}
+	return q
+}
+
+// With is the same search for other words.
+func (f SearchForm) With(q string) templ.SafeURL {
+	f.Q = q
+	return templ.URL("/search?" + f.Encode())
 }
 
 // Notice is one revision of a notice.

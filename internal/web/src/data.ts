@@ -8,6 +8,7 @@ export interface Item {
   rev: number;
   title: string;
   sector: string;
+  type: string;
   type_name: string;
   body_name: string;
   status: string;
@@ -27,6 +28,7 @@ export interface Snapshot {
 
 export interface Query {
   sector?: string;
+  type?: string;
   q?: string;
   sort?: "deadline";
 }
@@ -161,6 +163,7 @@ export class Data {
   private async ask(query: Query, limit: number, cursor: string): Promise<List> {
     const v = new URLSearchParams({ limit: String(limit) });
     if (query.sector) v.set("sector", query.sector);
+    if (query.type) v.set("type", query.type);
     if (query.q) v.set("q", query.q);
     if (query.sort) v.set("sort", query.sort), v.set("open", "true");
     if (cursor) v.set("cursor", cursor);
@@ -170,11 +173,38 @@ export class Data {
     return { items: page.items.map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
   }
 
+  /** count is how many public notices hold a word, among the stored ones where the server is out of reach. */
+  async count(q: string): Promise<{ total: number; more: boolean }> {
+    try {
+      const res = await get("/api/v1/notices?" + new URLSearchParams({ q, limit: "1" }));
+      if (res.ok) {
+        const page: { total: number; total_capped: boolean } = await res.json();
+        return { total: page.total, more: page.total_capped };
+      }
+    } catch {
+      this.online = false;
+    }
+    return { total: this.local({ q }).length, more: true };
+  }
+
+  /** types lists the commonest types of a sector's newest notices. */
+  types(sector: string, most: number): { code: string; name: string }[] {
+    const found = new Map<string, { code: string; name: string; n: number }>();
+    for (const i of this.snapshot.items) {
+      if (i.sector !== sector) continue;
+      const t = found.get(i.type) ?? { code: i.type, name: i.type_name, n: 0 };
+      t.n++;
+      found.set(i.type, t);
+    }
+    return [...found.values()].sort((a, b) => b.n - a.n).slice(0, most);
+  }
+
   private local(query: Query): Item[] {
     const now = this.now();
     const found = this.snapshot.items.filter(
       (i) =>
         (!query.sector || i.sector === query.sector) &&
+        (!query.type || i.type === query.type) &&
         (!query.q || i.title.includes(query.q)) &&
         (!query.sort || (i.deadline_at !== null && Date.parse(i.deadline_at) > now)),
     );

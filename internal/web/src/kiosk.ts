@@ -9,7 +9,7 @@ import { hush, speak } from "./speak";
 
 type View =
   | { kind: "home"; tab: "newest" | "deadline" }
-  | { kind: "sector"; code: string; name: string }
+  | { kind: "sector"; code: string; name: string; type: string }
   | { kind: "results"; word: string }
   | { kind: "search"; text: string }
   | { kind: "notice"; code: string };
@@ -112,7 +112,7 @@ function tiles(): HTMLElement {
   for (const t of document.querySelectorAll<HTMLTemplateElement>("template[data-sector]")) {
     const { sector = "", name = "" } = t.dataset;
     const tile = el("button", { type: "button", class: "tile s-" + sector }, t.content.cloneNode(true), el("span", {}, name), el("small", { "data-count": sector }, counted(sector)));
-    tile.addEventListener("click", () => open({ kind: "sector", code: sector, name }));
+    tile.addEventListener("click", () => open({ kind: "sector", code: sector, name, type: "" }));
     grid.append(tile);
   }
   const find = el("button", { type: "button", class: "tile find", "data-do": "search" }, el("i", { class: "icon", "aria-hidden": "true" }, "123"), el("span", {}, "编号、拼音查询"), el("small", {}, "公告编号或拼音首字母"));
@@ -133,6 +133,21 @@ function tabs(chosen: string): HTMLElement {
   return bar;
 }
 
+/** types narrows a sector to one type: a hundred notices are too many to page through. */
+function types(view: View & { kind: "sector" }): HTMLElement[] {
+  const common = data.types(view.code, 5);
+  if (common.length < 2) return [];
+  const chip = (code: string, name: string) => {
+    const b = el("button", { type: "button", "aria-pressed": String(code === view.type) }, name);
+    b.addEventListener("click", () => {
+      stack[stack.length - 1] = screenOf({ ...view, type: code });
+      void draw();
+    });
+    return b;
+  };
+  return [el("div", { class: "chips", role: "group", "aria-label": "公告类型" }, chip("", "全部"), ...common.map((t) => chip(t.code, t.name)))];
+}
+
 async function drawNotice(code: string, screen: Screen, turn: number): Promise<void> {
   let html: string;
   try {
@@ -146,19 +161,27 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
   for (const a of main.querySelectorAll("a")) a.replaceWith(el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
   for (const b of main.querySelectorAll<HTMLElement>("[data-open]")) b.addEventListener("click", () => open({ kind: "notice", code: b.dataset.open ?? "" }));
   const article = main.querySelector<HTMLElement>("article");
-  if (article) article.append(hand(article));
+  if (article) {
+    lead(article);
+    article.append(hand());
+  }
   main.scrollTop = screen.scroll;
 }
 
-/** hand is the part of a notice that leads away from the kiosk: QR codes, voice and slip. */
-function hand(article: HTMLElement): HTMLElement {
-  const { code = "", rev = "" } = article.dataset;
-  const hotline = document.body.dataset.hotline ? [document.body.dataset.hotline] : [];
-  const picture = (src: string, alt: string, otherwise: string) => {
-    const img = el("img", { src, alt, width: "320", height: "320" });
-    img.addEventListener("error", () => img.replaceWith(el("p", { class: "noqr" }, otherwise)));
-    return img;
-  };
+/** code draws a QR code, or words where there is no network to fetch it over. */
+function code(src: string, alt: string, otherwise: string): HTMLElement {
+  const img = el("img", { src, alt, width: "320", height: "320" });
+  img.addEventListener("error", () => img.replaceWith(el("p", { class: "noqr" }, otherwise)));
+  return img;
+}
+
+/**
+ * lead puts beside the title what people came for: the notice to take away on
+ * the phone, as a slip, or to hear.
+ */
+function lead(article: HTMLElement): void {
+  const { code: number = "", rev = "" } = article.dataset;
+  const { hotline = "", url = "" } = document.body.dataset;
   const read = el("button", { type: "button", "data-read": "" }, "朗读");
   read.addEventListener("click", () => void speak(article, read).then((problem) => problem && toast(problem)));
   const actions = el("p", { class: "actions" }, read);
@@ -167,50 +190,103 @@ function hand(article: HTMLElement): HTMLElement {
     print.addEventListener("click", () => printSlip(article));
     actions.append(print);
   }
+  const words = el("div", { class: "lead-text" });
+  for (const part of article.querySelectorAll(":scope > h1, :scope > .key")) words.append(part);
+  words.append(actions);
+  if (hotline) words.append(el("p", { class: "sub" }, `也可拨打 ${hotline}，报编号收听`));
+  const take = el(
+    "div", { class: "take" }, code(`/api/v1/notices/${number}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${url}/n/${number}/${rev}`),
+    el("p", {}, "扫码在手机上看"), el("p", { class: "big-code" }, number),
+  );
+  const head = el("div", { class: "lead" }, words, take);
+  const banner = article.querySelector(":scope > .banner:last-of-type");
+  if (banner) banner.after(head);
+  else article.prepend(head);
+}
+
+/** hand is the end of a notice: how to hear of the next ones. */
+function hand(): HTMLElement {
   return el(
-    "section", { class: "hand", "aria-label": "转到手机" },
-    el("div", {}, picture(`/api/v1/notices/${code}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${document.body.dataset.url}/n/${code}/${rev}`), el("p", {}, "扫码在手机上看")),
-    el("div", {}, picture("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"), el("p", {}, "扫码订阅公告")),
-    el("div", { class: "hand-code" }, el("p", {}, "公告编号"), el("p", { class: "big-code" }, code), ...hotline.map((n) => el("p", { class: "sub" }, `拨打 ${n} 报编号可听公告`)), actions),
+    "section", { class: "hand", "aria-label": "订阅" }, code("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"),
+    el("div", {}, el("p", { class: "hand-title" }, "扫码订阅"), el("p", {}, "有新公告、更正或终止，微信会告诉您。")),
   );
 }
 
+/** cutAfter makes the page as long as the slip is: its paper comes from a roll, and no style knows a length for that. */
+function cutAfter(slip: HTMLElement): void {
+  slip.className = "measured";
+  const millimetres = Math.ceil((slip.offsetHeight * 25.4) / 96) + 10;
+  slip.className = "";
+  const sheet = document.styleSheets[0];
+  const last = sheet.cssRules[sheet.cssRules.length - 1];
+  if (last instanceof CSSPageRule) sheet.deleteRule(sheet.cssRules.length - 1);
+  sheet.insertRule(`@page { size: 80mm ${millimetres}mm; margin: 4mm }`, sheet.cssRules.length);
+}
+
 function printSlip(article: HTMLElement): void {
-  const { code = "", rev = "", body = "", deadline: until = "" } = article.dataset;
+  const { code = "", rev = "", body = "", source = "", deadline: until = "" } = article.dataset;
   const slip = byId("slip");
   const line = (label: string, text: string) => (text ? [el("p", {}, el("b", {}, label), " ", text)] : []);
   const at = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", dateStyle: "medium", timeStyle: "short" }).format(data.now());
   slip.textContent = "";
   slip.append(
-    el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("版本", `第 ${rev} 版`),
+    el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
     ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), ...line("热线", document.body.dataset.hotline ?? ""),
   );
   const img = slip.querySelector("img");
-  const go = () => print();
+  const go = () => (cutAfter(slip), print());
   if (!img || img.complete) return go();
   img.addEventListener("load", go);
   img.addEventListener("error", () => (img.remove(), go()));
+}
+
+/** examples is what an empty search shows: what may be typed, ready to tap. */
+function examples(type: (text: string) => void): HTMLElement {
+  const list = el("div", { class: "examples" }, el("p", {}, "可以输入："));
+  for (const [text, meaning] of [["gzf", "公租房"], ["zbgg", "招标公告"], ["tdcr", "土地出让"], ["hc", "耗材"]]) {
+    const b = el("button", { type: "button", "aria-label": `${text}，${meaning}` }, el("b", {}, text), " " + meaning);
+    b.addEventListener("click", () => type(text));
+    list.append(b);
+  }
+  list.append(el("p", { class: "sub" }, "公告编号是 8 位数字，印在公告和小票上，输完即打开。"));
+  return list;
+}
+
+/** offer makes buttons of the words that notices hold, each with how many: all at once, so that none moves under a finger. */
+async function offer(words: string[]): Promise<HTMLElement[]> {
+  const counts = await Promise.all(words.map((word) => data.count(word)));
+  return words.flatMap((word, i) => {
+    const { total, more } = counts[i];
+    if (!total) return [];
+    const b = el("button", { type: "button" }, word, el("small", {}, ` ${total}${more ? "+" : ""} 条`));
+    b.addEventListener("click", () => open({ kind: "results", word }));
+    return [b];
+  });
 }
 
 function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: number): void {
   const shown = el("output", { class: "typed", "aria-live": "polite", "aria-label": "已输入" });
   const found = el("div", { class: "found" });
   const show = () => {
-    shown.textContent = view.text || "输入 8 位公告编号，或拼音首字母，如 gzf 找公租房";
+    shown.textContent = view.text || "输入 8 位公告编号，或拼音首字母";
     shown.classList.toggle("hint", !view.text);
     found.textContent = "";
     const result = matches(data.snapshot, view.text);
-    if (result.words.length) {
-      found.append(el("div", { class: "words" }, ...result.words.slice(0, 8).map((word) => {
-        const b = el("button", { type: "button" }, word);
-        b.addEventListener("click", () => open({ kind: "results", word }));
-        return b;
-      })), el("p", { class: "sub" }, "点上面的词，查看全部公告"));
-    }
+    if (!view.text) found.append(examples((text) => ((view.text = text), show())));
     const per = 4;
     const from = (screen.cursors.length - 1) * per;
-    found.append(el("ul", { class: "rows" }, ...result.items.slice(from, from + per).map(row)));
-    if (view.text && !result.words.length && !result.items.length) found.append(el("p", { class: "empty" }, result.hint));
+    const words = el("div", { class: "words" });
+    found.append(words, el("ul", { class: "rows" }, ...result.items.slice(from, from + per).map(row)));
+    const none = () => view.text && !result.items.length && found.append(el("p", { class: "empty" }, result.hint));
+    if (!result.words.length) none();
+    else {
+      const typed = view.text;
+      void offer(result.words.slice(0, 8)).then((all) => {
+        if (turn !== drawing || typed !== view.text) return;
+        words.append(...all);
+        if (!all.length) none();
+      });
+    }
     screen.next = from + per < result.items.length ? "more" : null;
     buttons();
   };
@@ -245,8 +321,8 @@ async function draw(): Promise<void> {
       await rows(screen, turn, (n, c) => data.list(view.tab === "deadline" ? { sort: "deadline" } : {}, n, c), view.tab === "deadline" ? "目前没有尚未截止的公告。" : "还没有公开的公告。");
       break;
     case "sector":
-      main.append(el("h2", {}, view.name));
-      await rows(screen, turn, (n, c) => data.list({ sector: view.code }, n, c), "这个领域还没有公开的公告。");
+      main.append(el("h2", {}, view.name), ...types(view));
+      await rows(screen, turn, (n, c) => data.list({ sector: view.code, type: view.type }, n, c), "这里还没有公开的公告。");
       break;
     case "results":
       main.append(el("h2", {}, `含“${view.word}”的公告`));

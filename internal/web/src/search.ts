@@ -32,11 +32,16 @@ export function matches(snapshot: Snapshot, typed: string): Found {
   if (/^\d+$/.test(typed)) {
     return { words: [], items: snapshot.items.filter((i) => i.code.startsWith(typed)), hint: "最新公告中没有这个编号，请输完 8 位。" };
   }
-  const words = new Set(snapshot.words.filter((w) => w.initials.startsWith(typed)).map((w) => w.word));
+  const known = snapshot.words.filter((w) => w.initials.startsWith(typed));
+  const words = new Set(known.map((w) => w.word));
+  const exact = known.filter((w) => w.initials === typed).map((w) => w.word); // gzf means 公共租赁住房 too
   const items: Item[] = [];
   for (const item of snapshot.items) {
     const at = item.initials.indexOf(typed);
-    if (at < 0) continue;
+    if (at < 0) {
+      if (exact.some((w) => item.title.includes(w))) items.push(item);
+      continue;
+    }
     items.push(item);
     const word = [...item.title].slice(at, at + typed.length).join("");
     if (typed.length > 1 && /^\p{Script=Han}+$/u.test(word)) words.add(word);
