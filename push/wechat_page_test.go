@@ -24,12 +24,12 @@ func TestPageSignatureVector(t *testing.T) {
 func TestPagesShareOneTicket(t *testing.T) {
 	var asked atomic.Int64
 	a := newAPI(t)
-	a.answer = func(w http.ResponseWriter, r *http.Request) {
+	a.answers(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != pageTicketPath || r.URL.Query().Get("type") != "jsapi" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
 		fmt.Fprintf(w, `{"errcode":0,"errmsg":"ok","ticket":"TICKET-%d","expires_in":7200}`, asked.Add(1))
-	}
+	})
 	w := newAdapter(t, a.URL, &memoryTokens{})
 	now := time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
 	w.now = func() time.Time { return now }
@@ -63,16 +63,18 @@ func TestPagesShareOneTicket(t *testing.T) {
 // is not kept.
 func TestPageWithoutTicket(t *testing.T) {
 	a := newAPI(t)
-	answer := `{"errcode":48001,"errmsg":"api unauthorized"}`
-	a.answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }
+	answers := func(text string) {
+		a.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+	}
 	s := NewPageSigner(newAdapter(t, a.URL, &memoryTokens{}), "official", nil)
-	for _, answer = range []string{answer, `{"errcode":0}`, `no JSON`} {
+	for _, answer := range []string{`{"errcode":48001,"errmsg":"api unauthorized"}`, `{"errcode":0}`, `no JSON`} {
+		answers(answer)
 		_, err := s.SignPage(t.Context(), "https://gongkai.test/subscribe")
 		if err == nil || strings.Contains(err.Error(), "TOKEN-1") || strings.Contains(err.Error(), "TOPSECRET") {
 			t.Errorf("%s: %v", answer, err)
 		}
 	}
-	answer = `{"ticket":"T","expires_in":7200}`
+	answers(`{"ticket":"T","expires_in":7200}`)
 	if _, err := s.SignPage(t.Context(), "https://gongkai.test/subscribe"); err != nil {
 		t.Errorf("after a refusal: %v", err)
 	}
