@@ -297,7 +297,11 @@ func (s *Server) getCatalogItem(c *fiber.Ctx) error {
 	if err := readParams(c).err(); err != nil {
 		return err
 	}
-	id := strings.ToUpper(strings.Clone(c.Params("id")))
+	id, err := definitionID(c)
+	if err != nil {
+		return err
+	}
+	id = strings.ToUpper(id)
 	return s.answered(c, "catalog/"+id, func(ctx context.Context) (*disclosure.Answer, error) {
 		o, today, until, err := s.coverage(ctx)
 		if err != nil {

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -152,5 +153,5 @@ func (s *Server) getProblem(c *fiber.Ctx) error {
 		return disclosure.Errorf(disclosure.CodeNoRoute, "没有错误代码“%s”", strings.ToValidUTF8(string(code), ""))
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
-	return c.SendString(p.Title + "\n\n" + p.Help + "\n\n" + string(code) + "  HTTP " + http.StatusText(statuses[code]) + "\n")
+	return c.SendString(p.Title + "\n\n" + p.Help + "\n\n" + fmt.Sprintf("%s  HTTP %d %s\n", code, statuses[code], http.StatusText(statuses[code])))
 }

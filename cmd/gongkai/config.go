@@ -107,6 +107,7 @@ const (
 	envPrefix   = "GONGKAI_"
 	envTest     = "GONGKAI_TEST_" // of the test suite
 	envInherit  = "GONGKAI_INHERIT"
+	envConfig   = "GONGKAI_CONFIG" // --config
 	defaultFile = "gongkai.yaml"
 
 	layerDefaults = "默认值"
@@ -152,7 +153,7 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 		load func(*koanf.Koanf) error
 	}{
 		{layerDefaults, loadDefaults},
-		{"配置文件", func(l *koanf.Koanf) error { return loadFile(l, cmd) }},
+		{"配置文件", func(l *koanf.Koanf) error { return p.loadFile(l, cmd) }},
 		{"环境变量", p.loadEnv},
 		{"命令行", func(l *koanf.Koanf) error { return loadFlags(l, cmd) }},
 	}
@@ -235,8 +236,13 @@ func loadDefaults(l *koanf.Koanf) error {
 	return l.Load(confmap.Provider(values, "."), nil)
 }
 
-func loadFile(l *koanf.Koanf, cmd *cobra.Command) error {
+func (p *program) loadFile(l *koanf.Koanf, cmd *cobra.Command) error {
 	path, _ := cmd.Flags().GetString("config")
+	for _, e := range p.env {
+		if named, ok := strings.CutPrefix(e, envConfig+"="); ok {
+			path = cmp.Or(path, named)
+		}
+	}
 	if path == "" {
 		if _, err := os.Stat(defaultFile); errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -254,7 +260,7 @@ func (p *program) loadEnv(l *koanf.Koanf) error {
 		Prefix: envPrefix,
 		EnvironFunc: func() []string {
 			return slices.DeleteFunc(slices.Clone(p.env), func(e string) bool {
-				return strings.HasPrefix(e, envTest) || strings.HasPrefix(e, envInherit)
+				return strings.HasPrefix(e, envTest) || strings.HasPrefix(e, envInherit) || strings.HasPrefix(e, envConfig+"=")
 			})
 		},
 		TransformFunc: func(name, value string) (string, any) {

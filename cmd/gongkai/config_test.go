@@ -45,6 +45,7 @@ func TestConfigLayers(t *testing.T) {
 		{"default", nil, nil, "ops_listen: 127.0.0.1:8081  # 默认值"},
 		{"file", nil, []string{"--config", file}, "listen: 0.0.0.0:80  # 配置文件"},
 		{"nested key of a file", nil, []string{"--config", file}, "limits.rate: 7  # 配置文件"},
+		{"file named in the environment", []string{"GONGKAI_CONFIG=" + file}, nil, "listen: 0.0.0.0:80  # 配置文件"},
 		{"environment over file", []string{"GONGKAI_LISTEN=1.2.3.4:5"}, []string{"--config", file}, "listen: 1.2.3.4:5  # 环境变量"},
 		{"section in the environment", []string{"GONGKAI_LIMITS__RATE=9"}, nil, "limits.rate: 9  # 环境变量"},
 		{"list in the environment", []string{"GONGKAI_LIMITS__TRUSTED_PROXIES=10.0.0.1,10.1.0.0/16"}, nil,
