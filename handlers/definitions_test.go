@@ -192,7 +192,17 @@ func TestAttachments(t *testing.T) {
 	at := "/api/v1/attachments/" + f.text("sha256")
 	w.call(t, "GET", at, opts{want: 404})
 	draft := w.draft(t, tender, "道路工程招标公告", object{"attachments": []any{object{"id": f.text("id"), "name": "x"}}})
-	id := w.publish(t, draft).text("id")
+	// Who checks it sees it before it is public, and sees what will be.
+	waiting := w.create(t, draft).text("id")
+	w.step(t, "editor", waiting, "submit", nil)
+	checked := w.call(t, "GET", staffNotices+"/"+waiting+"/attachments/"+f.text("sha256"), opts{as: "reviewer", want: 200})
+	if string(checked.body) != big || checked.header.Get("Cache-Control") != "no-store" || checked.header.Get("Content-Security-Policy") == "" {
+		t.Errorf("before publication: %d bytes, %v", len(checked.body), checked.header)
+	}
+	w.call(t, "GET", staffNotices+"/"+waiting+"/attachments/"+strings.Repeat("0", 64), opts{as: "reviewer", want: 404})
+	w.call(t, "GET", at, opts{want: 404})
+	w.step(t, "reviewer", waiting, "publish", nil)
+	id := waiting
 	r := w.get(t, at)
 	if string(r.body) != big || r.header.Get("Content-Type") != "application/pdf" || r.header.Get("Etag") != `"`+f.text("sha256")+`"` ||
 		r.header.Get("Content-Security-Policy") != "default-src 'none'; sandbox" || !strings.HasPrefix(r.header.Get("Content-Disposition"), `attachment; filename="`) ||
@@ -207,6 +217,7 @@ func TestAttachments(t *testing.T) {
 	again := w.upload(t, "editor", "招标文件.pdf", big)
 	other := w.publish(t, change(draft, "attachments", []any{again.text("id")})).text("id")
 	w.step(t, "reviewer", id, "withdraw", object{"reason": "理由", "erase": true})
+	w.call(t, "GET", staffNotices+"/"+id+"/attachments/"+f.text("sha256"), opts{as: "reviewer", want: 404})
 	if got := w.get(t, at); string(got.body) != big || !strings.Contains(got.header.Get("Content-Disposition"), `filename="attachment.pdf"; filename*=UTF-8`) {
 		t.Errorf("after the withdrawal of one of two: %v", got.header)
 	}

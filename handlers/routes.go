@@ -63,6 +63,7 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPut, "/api/v1/staff/notices/:id", write, s.editNotice)
 	s.add(app, fiber.MethodDelete, "/api/v1/staff/notices/:id", write, s.deleteNotice)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/notices/:id/preview", read, s.previewNotice)
+	s.add(app, fiber.MethodGet, "/api/v1/staff/notices/:id/attachments/:sha256", read, s.getStaffAttachment)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/submit", write, s.submitNotice)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/reject", check, s.rejectNotice)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/publish", check, s.publishNotice)

@@ -245,7 +245,7 @@ func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 			return fasthttp.RequestConfig{MaxRequestBodySize: 1}
 		}
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxUploadBytes, ReadTimeout: transferTimeout}
-	case h.IsGet() && strings.HasPrefix(string(h.RequestURI()), downloadPath):
+	case h.IsGet() && isDownload(string(h.RequestURI())):
 		return fasthttp.RequestConfig{WriteTimeout: transferTimeout}
 	}
 	return fasthttp.RequestConfig{}
@@ -254,6 +254,11 @@ func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 func isUpload(h *fasthttp.RequestHeader) bool {
 	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
 	return h.IsPost() && (path == uploadPath || path == importPath)
+}
+
+// isDownload reports whether the path is that of a file, public or with staff.
+func isDownload(path string) bool {
+	return strings.HasPrefix(path, downloadPath) || strings.HasPrefix(path, staffPath) && strings.Contains(path, "/attachments/")
 }
 
 // mayUpload checks the token of an upload by its header alone.
