@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,13 +29,34 @@ var markColours = map[disclosure.Severity]string{
 
 // annotate returns the sender's own workbook with coloured cells, a comment on
 // each, and a sheet that lists every issue. Of a CSV file it makes a workbook
-// first; of JSON Lines, and of what is too large to mark, only the list is made.
+// first, as it does of one that cannot be marked as it is; of JSON Lines, and of
+// what is too large to mark, only the list is made.
 func annotate(i disclosure.Import, data []byte) ([]byte, error) {
 	f, main, err := openToMark(i, data)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // memory only
+	out, err := marked(i, f, main)
+	if err == nil || i.Format != formatXLSX {
+		return out, err
+	}
+	if f, main, err = copyToMark(data); err == nil {
+		out, err = marked(i, f, main)
+	}
+	if err != nil {
+		out, err = marked(i, excelize.NewFile(), "")
+	}
+	return out, err
+}
+
+// marked puts the issues into a workbook and closes it.
+func marked(i disclosure.Import, f *excelize.File, main string) (out []byte, err error) {
+	defer func() {
+		_ = f.Close()                 // memory only
+		if p := recover(); p != nil { // excelize trusts workbooks to have what Excel writes, such as styles
+			err = fmt.Errorf("importer: annotate %s: %v", i.ID, p)
+		}
+	}()
 	m := &annotator{file: f, styles: map[string]int{}, own: map[string]map[string]string{}}
 	if main != "" {
 		m.clean()
@@ -80,8 +102,7 @@ func openToMark(i disclosure.Import, data []byte) (f *excelize.File, main string
 	return excelize.NewFile(), "", nil
 }
 
-// workbookOfCSV copies the lines of a CSV file as text: nothing becomes a
-// formula.
+// workbookOfCSV makes a workbook of a CSV file.
 func workbookOfCSV(data []byte) (*excelize.File, error) {
 	c, err := openCSV(data)
 	if err != nil {
@@ -91,14 +112,47 @@ func workbookOfCSV(data []byte) (*excelize.File, error) {
 	if err := f.SetSheetName("Sheet1", "数据"); err != nil {
 		return nil, err
 	}
-	return f, c.rows(func(l *line) error {
+	return f, copyLines(f, "数据", c)
+}
+
+// copyToMark makes a workbook of what another shows, sheet by sheet.
+func copyToMark(data []byte) (*excelize.File, string, error) {
+	w, err := openWorkbook(data)
+	if err != nil {
+		return nil, "", err
+	}
+	f := excelize.NewFile()
+	for i, s := range w.sheets {
+		if i == 0 {
+			err = f.SetSheetName("Sheet1", s.title)
+		} else {
+			_, err = f.NewSheet(s.title)
+		}
+		if err == nil {
+			err = copyLines(f, s.title, s)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	return f, w.sheets[0].title, nil
+}
+
+// copyLines copies the lines of a sheet as text: nothing becomes a formula.
+func copyLines(f *excelize.File, to string, from grid) error {
+	line := func(l *line) error {
 		for _, x := range l.cells {
-			if err := f.SetCellStr("数据", fmt.Sprint(colName(x.col), l.n), x.text); err != nil {
+			if err := f.SetCellStr(to, fmt.Sprint(colName(x.col), l.n), x.text); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
+	err := errAgain
+	for errors.Is(err, errAgain) {
+		err = from.rows(line)
+	}
+	return err
 }
 
 // annotator collects the first error of many small steps.

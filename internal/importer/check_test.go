@@ -226,18 +226,27 @@ func TestWhatIsHiddenIsNotImported(t *testing.T) {
 	if err := f.SetCellValue(sheet, hidden, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.MergeCell(sheet, col(t, f, sheet, "fields.next_step")+"4", hidden); err != nil {
-		t.Fatal(err)
-	}
 	if err := f.AddComment(sheet, excelize.Comment{Cell: "B4", Text: id}); err != nil {
 		t.Fatal(err)
 	}
+	// Excel merges cells with what stands in them, excelize empties them.
 	data := save(t, f)
-	if n := bytes.Count(part(t, data, "xl/sharedStrings.xml"), []byte(id)); n != 1 {
-		t.Fatalf("the number stands %d times in the file", n)
+	xml := strings.Replace(string(part(t, data, sheet1)), "</sheetData>", `</sheetData><mergeCells count="1"><mergeCell ref="`+
+		col(t, f, sheet, "fields.next_step")+"4:"+hidden+`"/></mergeCells>`, 1)
+	data = replaced(t, data, map[string]io.Reader{sheet1: strings.NewReader(xml)})
+	if !strings.Contains(xml, "mergeCell ") || bytes.Count(part(t, data, "xl/sharedStrings.xml"), []byte(id)) != 1 {
+		t.Fatal("the number is not behind merged cells")
 	}
 	i := d.send(t, "a.xlsx", "", data)
-	n, err := d.publish.Store.Staff(t.Context(), disclosure.NoticeRef{Code: d.commit(t, i).Notices[0]})
+	if got, want := codes(i), "warning B4 privacy.id_number, warning "+hidden+" privacy.id_number"; got != want {
+		t.Errorf("issues %q, want %q", got, want)
+	}
+	done, err := d.Commit(t.Context(), disclosure.Request{Actor: editor}, i.ID,
+		disclosure.Acknowledgement{Acknowledge: []string{"privacy.id_number"}, Reason: "原件已删除"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := d.publish.Store.Staff(t.Context(), disclosure.NoticeRef{Code: done.Notices[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,6 +403,39 @@ func TestAnnotatingAgain(t *testing.T) {
 	}
 	if n := len(again.GetSheetList()); n != len(marked.GetSheetList()) {
 		t.Errorf("%d sheets, %d before", n, len(marked.GetSheetList()))
+	}
+}
+
+// TestAnnotatingWhatOthersWrite: a workbook without the parts that Excel always
+// writes comes back as a copy, marked at the same places.
+func TestAnnotatingWhatOthersWrite(t *testing.T) {
+	d := newDesk(t)
+	f := d.template(t, failureType)
+	sheet := f.GetSheetName(0)
+	fill(t, f, sheet, 4, failureRow(map[string]any{"fields.failed_on": "某日", "title": `=HYPERLINK("http://x")`}))
+	day := col(t, f, sheet, "fields.failed_on") + "4"
+	data := replaced(t, save(t, f), map[string]io.Reader{"xl/styles.xml": strings.NewReader(`<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>`)})
+	i := d.send(t, "a.xlsx", "", data)
+	out, err := d.Annotated(t.Context(), editor, i.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked, err := excelize.OpenReader(bytes.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = marked.Close() }()
+	comments, err := marked.GetComments(sheet)
+	if err != nil || len(comments) != 1 || comments[0].Cell != day {
+		t.Errorf("comments %v, %v", comments, err)
+	}
+	if id, err := marked.GetCellStyle(sheet, day); err != nil {
+		t.Error(err)
+	} else if style, err := marked.GetStyle(id); err != nil || !slices.Contains(style.Fill.Color, "FFC7CE") {
+		t.Errorf("the cell is not red: %v, %v", style, err)
+	}
+	if v, err := marked.GetCellFormula(sheet, "B4"); v != "" || err != nil {
+		t.Errorf("a text became the formula %q, %v", v, err)
 	}
 }
 

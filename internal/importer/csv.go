@@ -25,6 +25,8 @@ func (*csvFile) name() string { return "" }
 
 func (f *csvFile) suspect() bool { return bytes.Count(f.text, []byte("\n")) > MaxRows+headerRows }
 
+func (*csvFile) concealed() ([]secret, error) { return nil, nil }
+
 func openCSV(data []byte) (*csvFile, error) {
 	text, err := decodeText(data)
 	if err != nil {

@@ -87,10 +87,11 @@ func (in *input) each(yield func(*entry) error) error {
 		e.warned = in.report.counts[disclosure.SeverityWarning] > warnings
 		return yield(e)
 	})
-	if err == nil {
-		in.strays(numbers, notices)
+	if err != nil {
+		return err
 	}
-	return err
+	in.strays(numbers, notices)
+	return in.warnOfSecrets()
 }
 
 // fill makes the draft of a row.

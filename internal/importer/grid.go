@@ -44,6 +44,8 @@ type grid interface {
 	name() string
 	// suspect reports whether there may be more rows than rows allows.
 	suspect() bool
+	// concealed returns the numbers of persons that rows passed over unseen.
+	concealed() ([]secret, error)
 }
 
 // checkSize reads a grid that may be too long to its end, or as far as is

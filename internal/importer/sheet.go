@@ -25,6 +25,8 @@ type sheet struct {
 	merges []area
 	merged bool // merges is complete
 	last   int  // row that the sheet names as its last, 0 when it names none
+
+	secrets []secret // found so far
 }
 
 // errAgain asks to read a sheet from the start again: it has merged cells, which
@@ -280,6 +282,7 @@ func (r *sheetReader) spread() error {
 		if i >= 0 {
 			m := &r.active[i]
 			if m.fromRow != r.row.n || m.fromCol != c.col {
+				r.conceal(r.row.n, c.col, "合并的单元格", c.text)
 				continue
 			}
 			m.shown = c
