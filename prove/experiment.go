@@ -69,6 +69,7 @@ var experiments = []experiment{
 	{"25 backup", "backup under load, restored and verified", short, backedUp},
 	{"27 herd", "cold start under load, empty Redis", middle, herd},
 	{"28 overload", "several times what misses can be served", middle, overloaded},
+	{"30 hotline", "100 turns of calls a second beside 1,000 reads a second", middle, telephoned},
 	{"29 leak", "many requests and reconnects, then quiet", middle, leaks},
 }
 
