@@ -2,18 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
 )
 
-// sizes are the databases that growth is measured on: those up to -notices, and
-// whatever larger one an earlier run has filled.
-var sizes = []int{10_000, 100_000, 1_000_000}
+// sizes are the databases that growth is measured on: -notices, a tenth of it,
+// and so on down to ten thousand.
+func (s settings) sizes() []int {
+	out := []int{s.notices}
+	for n := s.notices / 10; n >= 10_000; n /= 10 {
+		out = append(out, n)
+	}
+	slices.Reverse(out)
+	return out
+}
 
 // sized is a server on a database of so many notices.
 type sized struct {
@@ -32,12 +37,9 @@ func (s settings) grow(ctx context.Context) error {
 			v.stop()
 		}
 	}()
-	for _, n := range sizes {
+	for _, n := range s.sizes() {
 		of := s
 		of.notices = n
-		if _, err := os.Stat(of.database()); n > s.notices && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err := load(ctx, of.database(), n); err != nil {
 			return err
 		}
@@ -86,10 +88,7 @@ func (s settings) growPocketBase(ctx context.Context) error {
 			v.stop()
 		}
 	}()
-	for _, n := range sizes {
-		if n > s.notices {
-			break
-		}
+	for _, n := range s.sizes() {
 		pb, err := s.startPocketBase(ctx, n)
 		if err != nil || pb == nil {
 			return err

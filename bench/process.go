@@ -78,7 +78,10 @@ func (v *server) memory() (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		_, rest, _ := strings.Cut(string(b), "RssAnon:")
+		_, rest, ok := strings.Cut(string(b), "RssAnon:")
+		if !ok {
+			continue // ended, and not yet waited for
+		}
 		value, _, _ := strings.Cut(rest, "kB")
 		kb, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -21,9 +20,9 @@ import (
 
 // server is a program under load.
 type server struct {
-	cmd *exec.Cmd
-	url string
-	ops string
+	cmd    *exec.Cmd
+	url    string
+	folder string // of its own, removed with it; or ""
 }
 
 func freeAddr() (string, error) {
@@ -57,7 +56,7 @@ func run(cmd *exec.Cmd, url, ready string) (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	v := &server{cmd: cmd, url: url, ops: strings.TrimSuffix(ready, "/readyz")}
+	v := &server{cmd: cmd, url: url}
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		res, err := http.Get(ready)
 		if err == nil {
@@ -74,6 +73,9 @@ func run(cmd *exec.Cmd, url, ready string) (*server, error) {
 func (v *server) stop() {
 	_ = v.cmd.Process.Signal(syscall.SIGTERM)
 	_ = v.cmd.Wait()
+	if v.folder != "" {
+		_ = os.RemoveAll(v.folder)
+	}
 }
 
 // get fetches one answer, with the headers that matter for sending it again.
@@ -101,7 +103,7 @@ func get(url string, headers ...string) (body []byte, header http.Header, err er
 const bareETag = `W/"bare"`
 
 // bare is fiber as it comes, sending bytes that body returns: the least a Go
-// server on this framework can do. /304 is the list, for those who may have it.
+// server on this framework can do. /304 is the list, for those who have it.
 func bare(addr string, names []string, body func(name string) ([]byte, error)) error {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	send := func(c *fiber.Ctx, name string) error {
@@ -116,6 +118,9 @@ func bare(addr string, names []string, body func(name string) ([]byte, error)) e
 		app.Get("/"+name, func(c *fiber.Ctx) error { return send(c, name) })
 	}
 	app.Get("/304", func(c *fiber.Ctx) error {
+		if _, err := body("list.json"); err != nil {
+			return err
+		}
 		if c.Get(fiber.HeaderIfNoneMatch) == bareETag {
 			return c.SendStatus(fiber.StatusNotModified)
 		}
@@ -225,6 +230,11 @@ error_log stderr crit;
 events { worker_connections 1024; }
 http {
   access_log off;
+  client_body_temp_path tmp;
+  proxy_temp_path tmp;
+  fastcgi_temp_path tmp;
+  scgi_temp_path tmp;
+  uwsgi_temp_path tmp;
   sendfile on;
   tcp_nopush on;
   keepalive_requests 100000000;
@@ -248,13 +258,18 @@ func (s settings) startNginx(ctx context.Context, files map[string][]byte) (*ser
 		return nil, err
 	}
 	www := filepath.Join(prefix, "www")
-	if err := errors.Join(writeFiles(www, files), os.Chmod(prefix, 0o755), os.MkdirAll(filepath.Join(prefix, "logs"), 0o755)); err != nil {
+	if err := errors.Join(writeFiles(www, files), os.Chmod(prefix, 0o755)); err != nil {
 		return nil, err
 	}
 	conf := filepath.Join(prefix, "nginx.conf")
 	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, addr, www), 0o644); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "nginx", "-p", prefix, "-c", conf, "-g", "daemon off;")
-	return run(cmd, "http://"+addr, "http://"+addr+"/list.json")
+	cmd := exec.CommandContext(ctx, "nginx", "-e", "stderr", "-p", prefix, "-c", conf, "-g", "daemon off;")
+	v, err := run(cmd, "http://"+addr, "http://"+addr+"/list.json")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(prefix))
+	}
+	v.folder = prefix
+	return v, nil
 }

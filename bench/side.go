@@ -135,7 +135,7 @@ func comparisons(r rivals, b served, nginxETag string) []comparison {
 		return target{name: name, by: v, path: path, headers: headers, asked: asked}
 	}
 	plain := func(title, path, file string, peer target) comparison {
-		peer.conns = 16 // it has fewer answers a second than 64 callers want
+		peer.conns = 4 // a search takes it seconds; more callers would only wait
 		return comparison{title, []target{of(r.gongkai, "gongkai", path, 0), of(r.bare, "bare fiber", file, 0.95),
 			of(r.nginx, "nginx", file, 0.80), of(r.redis, "fiber and a Redis GET", file, 0), peer}}
 	}

@@ -41,7 +41,7 @@ func (s settings) wrk(ctx context.Context, t target) (result, error) {
 		conns = 64
 	}
 	threads := min(2, conns)
-	args := []string{"--latency", "-t", strconv.Itoa(threads), "-c", strconv.Itoa(conns), "-d", strconv.Itoa(s.seconds) + "s"}
+	args := []string{"--latency", "--timeout", "30s", "-t", strconv.Itoa(threads), "-c", strconv.Itoa(conns), "-d", strconv.Itoa(s.seconds) + "s"}
 	for _, h := range t.headers {
 		args = append(args, "-H", h)
 	}
@@ -103,7 +103,8 @@ func parseWrk(out string) (r result, requests float64) {
 		case strings.HasPrefix(line, "Requests/sec:"):
 			r.rps, _ = strconv.ParseFloat(fields[1], 64)
 		case strings.Contains(line, "Non-2xx or 3xx responses:"):
-			r.bad, _ = strconv.Atoi(fields[len(fields)-1])
+			n, _ := strconv.Atoi(fields[len(fields)-1])
+			r.bad += n
 		case strings.Contains(line, "Socket errors:"):
 			r.bad++
 		}
