@@ -6,30 +6,50 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// usageTemplate is cobra's, in Chinese.
-const usageTemplate = `用法：
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} 命令{{else}}{{.UseLine}}{{end}}{{if .HasAvailableFlags}} [选项]{{end}}{{if .HasExample}}
-
-例如：
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
-
-命令：{{range .Commands}}{{if (or .IsAvailableCommand (eq .Name "help"))}}
-  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-
-选项：
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
-
-共用的选项：
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
-
-每个命令的说明：{{.CommandPath}} 命令 --help{{end}}
-`
+// printUsage is cobra's usage text, in Chinese. It is code and no template, for
+// text/template calls methods by name (ADR 0003): 11 MB of binary.
+func printUsage(cmd *cobra.Command) error {
+	var b strings.Builder
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " 命令"
+	}
+	fmt.Fprintf(&b, "用法：\n  %s", line)
+	if cmd.HasAvailableFlags() {
+		b.WriteString(" [选项]")
+	}
+	if cmd.HasExample() {
+		fmt.Fprintf(&b, "\n\n例如：\n%s", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\n\n命令：")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				fmt.Fprintf(&b, "\n  %-*s %s", sub.NamePadding(), sub.Name(), sub.Short)
+			}
+		}
+	}
+	for _, part := range []struct {
+		title string
+		flags *pflag.FlagSet
+	}{{"选项", cmd.LocalFlags()}, {"共用的选项", cmd.InheritedFlags()}} {
+		if part.flags.HasAvailableFlags() {
+			fmt.Fprintf(&b, "\n\n%s：\n%s", part.title, strings.TrimRightFunc(part.flags.FlagUsages(), unicode.IsSpace))
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\n\n每个命令的说明：%s 命令 --help", cmd.CommandPath())
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStderr(), b.String())
+	return err
+}
 
 // completionHelp says how each shell takes up its script.
 var completionHelp = map[string]string{
@@ -45,7 +65,7 @@ var completionHelp = map[string]string{
 func refineUsage(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	root.SetUsageTemplate(usageTemplate)
+	root.SetUsageFunc(printUsage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%s", flagFault(cmd, err)) })
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Use, help.Short, help.Long = "help [命令]", "一个命令的说明", "显示一个命令的说明，同 --help。"
