@@ -135,7 +135,7 @@ func comparisons(r rivals, b served, nginxETag string) []comparison {
 		return target{name: name, by: v, path: path, headers: headers, asked: asked}
 	}
 	plain := func(title, path, file string, peer target) comparison {
-		peer.conns = 4 // a search takes it seconds; more callers would only wait
+		peer.conns, peer.longer = 4, 3 // it takes seconds for a search, and more callers would only wait
 		return comparison{title, []target{of(r.gongkai, "gongkai", path, 0), of(r.bare, "bare fiber", file, 0.95),
 			of(r.nginx, "nginx", file, 0.80), of(r.redis, "fiber and a Redis GET", file, 0), peer}}
 	}

@@ -29,6 +29,7 @@ type target struct {
 	headers []string
 	paths   []string // asked in turn instead of path
 	conns   int
+	longer  int     // so many times as long as the others, for what takes seconds; 0: once
 	asked   float64 // least ratio of gongkai's requests to this one's; 0: none
 }
 
@@ -41,7 +42,7 @@ func (s settings) wrk(ctx context.Context, t target) (result, error) {
 		conns = 64
 	}
 	threads := min(2, conns)
-	args := []string{"--latency", "--timeout", "30s", "-t", strconv.Itoa(threads), "-c", strconv.Itoa(conns), "-d", strconv.Itoa(s.seconds) + "s"}
+	args := []string{"--latency", "--timeout", "30s", "-t", strconv.Itoa(threads), "-c", strconv.Itoa(conns), "-d", strconv.Itoa(s.seconds*max(t.longer, 1)) + "s"}
 	for _, h := range t.headers {
 		args = append(args, "-H", h)
 	}
