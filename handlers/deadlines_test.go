@@ -272,6 +272,10 @@ func TestProjectInquiry(t *testing.T) {
 	if shared.text("code") != "project.ambiguous" || shared.text("errors.0.message") != "E2 黄尖镇道路工程" || shared.text("errors.1.message") != "E1 盐东镇道路工程" {
 		t.Errorf("a section of two: %s", shared.body)
 	}
+	page := w.call(t, "GET", "/p/I3209020001000012001001", opts{want: 409, header: map[string]string{"Accept": "text/html"}})
+	if got := string(page.body); !strings.Contains(got, `<a href="/p/E2">E2 黄尖镇道路工程</a>`) || !strings.Contains(got, `<a href="/p/E1">`) {
+		t.Errorf("the page does not ask: %s", got)
+	}
 	one := w.get(t, "/api/v1/projects/E1")
 	if one.text("next_deadline") != "2026-12-13T23:59:59+08:00" || one.text("next.rule") != "D4" || one.text("deadlines.2.rule") != "D5" ||
 		!strings.HasPrefix(one.text("status"), "2026年11月23日已发布招标公告，下一个期限：") || one.text("codes.1.kind") != "investment" {

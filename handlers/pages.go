@@ -95,6 +95,12 @@ func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
 		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
 	case disclosure.CodeNoItem:
 		f.Help = "请从首页选择领域。"
+	case disclosure.CodeAmbiguous:
+		f.Help = ""
+		for _, e := range p.Errors { // the code, a blank, the name
+			code, _, _ := strings.Cut(e.Message, " ")
+			f.Choices = append(f.Choices, web.Choice{Link: "/p/" + url.PathEscape(code), Text: e.Message})
+		}
 	}
 	if p.Status < fiber.StatusInternalServerError {
 		f.RequestID = ""

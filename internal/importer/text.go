@@ -160,7 +160,7 @@ var aliases = map[string][]string{
 	"contract_price":       {"合同金额", "合同价款", "合同价", "合同总价"},
 	"contract_no":          {"合同编号"},
 	"lead_person":          {"项目负责人", "项目经理"},
-	"duration":             {"工期", "计划工期", "要求工期"},
+	"duration":             {"工期", "计划工期", "要求工期", "工期要求"},
 	"contact":              {"项目联系人", "联系人"},
 	"contact_phone":        {"联系电话", "联系方式", "电话", "采购人联系电话"},
 	"agency_phone":         {"代理机构联系电话"},
@@ -192,6 +192,9 @@ func (p *proposer) read(c *disclosure.Catalog, t *disclosure.NoticeType) {
 	for _, m := range members {
 		f := disclosure.Field{Key: m.key, Label: m.label, Kind: m.kind}
 		raw := p.propose(m.key, f, m.names)
+		if raw == nil && m.key == "project.name" {
+			raw = p.namedProject(f)
+		}
 		if raw == nil {
 			continue
 		}
@@ -216,6 +219,20 @@ func (p *proposer) read(c *disclosure.Catalog, t *disclosure.NoticeType) {
 		}
 	}
 	p.publisher(c)
+}
+
+// projectNamed is how the standard tender documents name the project.
+var projectNamed = regexp.MustCompile(`本(?:招标|采购)?项目\s*([^，。；:]{4,80}?)\s*[（(]项目名称[)）]`)
+
+func (p *proposer) namedProject(f disclosure.Field) json.RawMessage {
+	for _, l := range p.facts {
+		if m := projectNamed.FindStringSubmatch(l); m != nil {
+			raw := quote(m[1])
+			p.note(f.Key, f, raw, l)
+			return raw
+		}
+	}
+	return nil
 }
 
 // publisher names the body when the text's buyer is one of the catalogue.

@@ -54,9 +54,9 @@ const (
 	tenderText = `示范道路改造工程施工
 招标公告
 1. 招标条件
-本招标项目示范道路改造工程已由亭湖区发展和改革委员会批准建设，招标人为亭湖区示范建设有限公司，建设资金来自财政资金，现对施工进行公开招标。
+本招标项目示范道路改造工程（项目名称）已由亭湖区发展和改革委员会批准建设，招标人为亭湖区示范建设有限公司，建设资金来自财政资金，现对施工进行公开招标。
 2. 项目概况
-建设地点：盐城市亭湖区示范路；计划工期：180日历天；最高投标限价（元）：12,800,000.00
+建设地点：盐城市亭湖区示范路；工期要求：180日历天；最高投标限价（元）：12,800,000.00
 4.1 投标保证金金额为人民币20万元。
 5.1 投标文件递交的截止时间（投标截止时间，下同）为2027年1月7日9时30分，地点为亭湖区公共资源交易中心。
 5.2 合同估算价：约1300万元
@@ -85,7 +85,7 @@ func TestFromText(t *testing.T) {
 			"fields.winner": `"江苏示例厨具有限公司"`, "fields.winner_address": `"盐城市亭湖区样例路8号"`, "fields.award_price": `"1188000.00"`,
 		}},
 		{"a construction tender in sentences", tenderText, "construction.tender_notice", map[string]string{
-			"fields.tenderer": `"亭湖区示范建设有限公司"`, "fields.construction_place": `"盐城市亭湖区示范路"`, "fields.duration": "180",
+			"project.name": `"示范道路改造工程"`, "fields.tenderer": `"亭湖区示范建设有限公司"`, "fields.construction_place": `"盐城市亭湖区示范路"`, "fields.duration": "180",
 			"fields.control_price": `"12800000.00"`, "fields.bid_bond": `"200000.00"`, "fields.bid_deadline": `"2027-01-07T09:30:00+08:00"`,
 			"fields.supervision_phone": `"0515-88880002"`,
 		}},

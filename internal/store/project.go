@@ -45,9 +45,10 @@ func (v *snapshot) ambiguous(ctx context.Context, code string, keys []string) er
 	if err != nil {
 		return err
 	}
+	// The folded code has no blank: what stands before the first is the code.
 	e := disclosure.Errorf(disclosure.CodeAmbiguous, "“%s”对应 %d 个项目，请选择其中一个", code, len(keys))
 	for _, c := range candidates {
-		e.Fields = append(e.Fields, disclosure.FieldError{Field: "code", Code: "project.candidate", Message: c.Code + " " + c.Name})
+		e.Fields = append(e.Fields, disclosure.FieldError{Field: "code", Code: "project.candidate", Message: disclosure.ProjectKey(c.Code) + " " + c.Name})
 	}
 	return e
 }

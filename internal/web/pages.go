@@ -164,7 +164,11 @@ type Failure struct {
 	Link      string // to the newest revision of what was asked for, or ""
 	RequestID string
 	Retry     bool // trying again later may help
+	Choices   []Choice
 }
+
+// Choice is one of several things that may have been asked for.
+type Choice struct{ Link, Text string }
 
 // Kiosk is the shell of the kiosk; its script fills it.
 type Kiosk struct{ Sectors []SectorTile }
