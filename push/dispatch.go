@@ -168,8 +168,9 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	gate := p.gate.within(calls, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
 	if gate == nil || !gate.Allows(d) {
 		p.metrics.refused(d, "gate")
-		book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(time.Second),
-			Refund: p.counted(d)}, !d.Channel.Keyed())
+		s := p.uncalled(d, time.Second)
+		s.Refund = p.counted(d)
+		book.put(s, !d.Channel.Keyed())
 		return
 	}
 	began := p.now()
@@ -185,13 +186,23 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 // does not leave it to the end of its lease: a slow machine would spend its day
 // waiting for leases.
 func (p *Push) later(d disclosure.Delivery, wait time.Duration, book *book) {
+	book.put(p.uncalled(d, wait), false)
+}
+
+// uncalled settles a delivery that was not called after all; what was taken for
+// its call is given back.
+func (p *Push) uncalled(d disclosure.Delivery, wait time.Duration) disclosure.Settled {
 	now := p.now()
-	book.put(disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: now, NotBefore: now.Add(wait)}, false)
+	s := disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: now, NotBefore: now.Add(wait)}
+	if dayOf(d.LeaseEnd.Add(-p.Lease)) == dayOf(now) { // the day whose share it was
+		s.Path = paths[d.Channel]
+	}
+	return s
 }
 
 // unsent settles a delivery whose card could not be made.
 func (p *Push) unsent(d disclosure.Delivery, err error) disclosure.Settled {
-	s := disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, At: p.now(), NotBefore: p.now().Add(5 * time.Second)}
+	s := p.uncalled(d, 5*time.Second)
 	switch {
 	case errors.Is(err, errNothingToSay), errors.Is(err, &disclosure.Error{Code: disclosure.CodeWithdrawn}),
 		errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}):

@@ -49,6 +49,8 @@ type fakeWeChat struct {
 	answer func(n int, m push.Message) error // nil: accept
 	// lose says that the card arrives and the answer does not.
 	lose func(n int, m push.Message) bool
+	// arrived is told of each card that a person has.
+	arrived func(m push.Message)
 }
 
 func newFake(now func() time.Time) *fakeWeChat {
@@ -91,6 +93,9 @@ func (f *fakeWeChat) Send(ctx context.Context, m push.Message) (string, error) {
 	if m.Channel != disclosure.ChannelTemplate || !seen || f.now().Sub(at) > 10*time.Minute {
 		f.cards = append(f.cards, m)
 		f.keys[m.OpenID+m.Key] = f.now()
+		if f.arrived != nil {
+			f.arrived(m)
+		}
 	}
 	if lose != nil && lose(n, m) {
 		return "", fmt.Errorf("connection reset")

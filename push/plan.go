@@ -66,9 +66,10 @@ func (p *planner) again(d disclosure.Delivery, way *disclosure.CardTemplate, blo
 	return way == nil && blocked != "" || way != nil && way.App == d.App && way.Channel == d.Channel && way.ID == d.Template
 }
 
-// jitter is the same for one delivery each time it is asked for.
+// jitter is from 0 to most, and the same for one delivery each time it is asked
+// for. most is two hours at the longest: the product has 63 bits.
 func jitter(n int64, most time.Duration) time.Duration {
-	return time.Duration(uint64(n)*0x9E3779B97F4A7C15>>33) * most >> 31
+	return time.Duration(uint64(n)*0x9E3779B97F4A7C15>>44) * most >> 20
 }
 
 // ladder is the order in which channels are tried: lasting consents first, then

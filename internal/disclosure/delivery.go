@@ -243,8 +243,9 @@ type Settled struct {
 	MsgID     string
 	NotBefore time.Time
 	At        time.Time
-	Called    bool // a call was made
-	Refund    bool // the consent that was taken is given back
+	Called    bool   // a call was made
+	Refund    bool   // the consent that was taken is given back
+	Path      string // of the API whose share of the day was taken for no call; "" for none
 	Account   AccountChange
 	OpenID    string // whose account changes
 }

@@ -120,6 +120,14 @@ func takeQuota(ctx context.Context, tx *sql.Tx, k quotaKey, want, limit int, now
 	return got, err
 }
 
+// returnQuota gives back what was taken from the day's share for calls that were
+// not made.
+func returnQuota(ctx context.Context, tx *sql.Tx, k quotaKey, n int, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE push_quota SET used = CASE WHEN used > $1 THEN used - $2 ELSE 0 END WHERE app = $3 AND path = $4 AND day = $5`,
+		n, n, k.app, k.path, workday.DateOf(now).String())
+	return err
+}
+
 // ParkQuota stops an API for the rest of the day: WeChat says its share is used.
 func (s *Store) ParkQuota(ctx context.Context, app, path string, now time.Time) error {
 	day := workday.DateOf(now)

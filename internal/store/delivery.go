@@ -9,9 +9,15 @@ import (
 	"gongkai/internal/workday"
 )
 
-const deliveryColumns = `d.n, d.event_n, e.kind, e.notice_id, e.rev, d.person_n, d.sub_n, d.priority, d.state, d.attempt, d.channel, d.app,
+var deliveryColumns = `d.n, d.event_n, e.kind, e.notice_id, e.rev, d.person_n, d.sub_n, d.priority, d.state, d.attempt, d.channel, d.app,
 	d.template, d.owner, d.lease_until, d.first_call_at, d.not_before, d.expires_at, e.canary, d.maybe_dup,
-	COALESCE(s.quiet_from, -1), COALESCE(s.quiet_to, -1), CASE WHEN e.why = '` + disclosure.ContentRefused + `' THEN 1 ELSE 0 END`
+	COALESCE(s.quiet_from, ` + personQuiet("quiet_from") + `, -1), COALESCE(s.quiet_to, ` + personQuiet("quiet_to") + `, -1), CASE WHEN e.why = '` + disclosure.ContentRefused + `' THEN 1 ELSE 0 END`
+
+// personQuiet is an end of the quiet hours that a card keeps which came for no
+// subscription of its own, such as a digest: the person's oldest ones.
+func personQuiet(column string) string {
+	return `(SELECT q.` + column + ` FROM subscription q WHERE q.person_n = d.person_n AND q.quiet_from >= 0 ORDER BY q.n LIMIT 1)`
+}
 
 const deliveryTables = `delivery d JOIN push_event e ON e.n = d.event_n LEFT JOIN subscription s ON s.n = d.sub_n`
 
@@ -30,11 +36,19 @@ func scanDelivery(rows *sql.Rows) (disclosure.Delivery, error) {
 // goes out.
 const canaryCards = 5
 
+// trialPatience is how long the trial waits for a card that WeChat did not take
+// for now. One that waits longer, say for the next day's quota, is no verdict on
+// the event, and must not hold up those who are reached another way.
+const trialPatience = time.Minute
+
 // Claim leases up to limit deliveries that are due: urgent ones first, but a
 // tenth of the batch is for ordinary ones. Nobody gets two, and nobody who has
 // one in flight anywhere gets another. Events on trial give at most canaryCards.
 func (s *Store) Claim(ctx context.Context, owner string, limit int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error) {
 	var claimed []disclosure.Delivery
+	if some, err := s.due(ctx, now); err != nil || !some {
+		return nil, err // an idle worker writes nothing
+	}
 	err := s.write(ctx, "claim", func(tx *sql.Tx) error {
 		// The lock under which all processes claim: without it two could take two
 		// deliveries of one person.
@@ -66,6 +80,19 @@ func (s *Store) Claim(ctx context.Context, owner string, limit int, now time.Tim
 		return err
 	})
 	return claimed, err
+}
+
+// due reports whether there may be something to claim, or a trial to end.
+func (s *Store) due(ctx context.Context, now time.Time) (bool, error) {
+	var some bool
+	err := s.r.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'queued' AND priority IN (0, 1, 2) AND not_before <= $1)
+		    OR EXISTS (SELECT 1
+		                 FROM push_event e
+		                WHERE e.canary = 1 AND e.open = 1 AND e.state = 'matched' AND e.paused = 0
+		                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_n = e.n AND d.state IN ('queued', 'leased', 'sending')))`,
+		now.UnixMilli()).Scan(&some)
+	return some, fault(err)
 }
 
 // claim collects the deliveries of one claim.
@@ -110,12 +137,12 @@ func (c *claim) trial(ctx context.Context, event int64) error {
 	var accepted, flying, waiting, pending int
 	err := c.tx.QueryRowContext(ctx, `
 		SELECT COALESCE(SUM(CASE WHEN d.state IN ('accepted', 'delivered') THEN 1 ELSE 0 END), 0),
-		       COALESCE(SUM(CASE WHEN d.state IN ('leased', 'sending') OR d.state = 'queued' AND d.attempt % 100 > 0 THEN 1 ELSE 0 END), 0),
+		       COALESCE(SUM(CASE WHEN d.state IN ('leased', 'sending') OR d.state = 'queued' AND d.attempt % 100 > 0 AND d.not_before <= $1 THEN 1 ELSE 0 END), 0),
 		       COALESCE(SUM(CASE WHEN d.state = 'queued' THEN 1 ELSE 0 END), 0),
 		       COALESCE(MAX(CASE WHEN e.state = 'matching' THEN 1 ELSE 0 END), 0)
 		  FROM push_event e
-		  LEFT JOIN (SELECT event_n, state, attempt FROM delivery WHERE event_n = $1 ORDER BY person_n LIMIT 2000) d ON d.event_n = e.n
-		 WHERE e.n = $2`, event, event).Scan(&accepted, &flying, &waiting, &pending)
+		  LEFT JOIN (SELECT event_n, state, attempt, not_before FROM delivery WHERE event_n = $2 ORDER BY person_n LIMIT 2000) d ON d.event_n = e.n
+		 WHERE e.n = $3`, c.now.Add(trialPatience).UnixMilli(), event, event).Scan(&accepted, &flying, &waiting, &pending)
 	if err != nil {
 		return err
 	}

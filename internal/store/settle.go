@@ -57,9 +57,13 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, list []disclosure.S
 	}
 	var attempts [][]any
 	var msgids []string
+	spare := map[quotaKey]int{}
 	for _, d := range list {
 		if !done[d.N] {
 			continue
+		}
+		if d.Path != "" {
+			spare[quotaKey{app: d.App, path: d.Path}]++
 		}
 		if d.Called {
 			attempts = append(attempts, []any{d.N, d.Attempt, d.Channel, d.At.UnixMilli(), d.Class, d.Code, d.Detail})
@@ -86,6 +90,11 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, list []disclosure.S
 			  FROM `+s.d.rows("$1", "iititit")+` AS v
 			 WHERE TRUE
 			    ON CONFLICT DO NOTHING`, jsonText(attempts)); err != nil {
+			return err
+		}
+	}
+	for k, n := range spare {
+		if err := returnQuota(ctx, tx, k, n, list[0].At); err != nil {
 			return err
 		}
 	}

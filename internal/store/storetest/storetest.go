@@ -82,15 +82,21 @@ func Open(t testing.TB, u string) *store.Store {
 	return s
 }
 
+// SkipSlow skips a test on SQLite under the race detector; see Each.
+func SkipSlow(t *testing.T) {
+	t.Helper()
+	if raceDetector && os.Getenv("GONGKAI_TEST_RACE_SQLITE") == "" {
+		t.Skip("SQLite is too slow under the race detector; GONGKAI_TEST_RACE_SQLITE=1 runs it")
+	}
+}
+
 // Each runs the test on SQLite and on PostgreSQL. Under the race detector SQLite
 // is left out, unless GONGKAI_TEST_RACE_SQLITE is set: it is translated C, which
 // the detector makes thirty times slower and has nothing to say about, while the
 // code around it is the same on both.
 func Each(t *testing.T, test func(t *testing.T, s *store.Store, u string)) {
 	t.Run("sqlite", func(t *testing.T) {
-		if raceDetector && os.Getenv("GONGKAI_TEST_RACE_SQLITE") == "" {
-			t.Skip("SQLite is too slow under the race detector; GONGKAI_TEST_RACE_SQLITE=1 runs it")
-		}
+		SkipSlow(t)
 		s, u := SQLite(t)
 		test(t, s, u)
 	})
