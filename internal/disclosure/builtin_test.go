@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -44,8 +45,25 @@ func TestEveryCatalogItemIsFulfilled(t *testing.T) {
 	}
 }
 
+// The catalogue holds the 42 rows of both annexes word for word, merged cells of
+// category carried down.
 func TestCatalogIsVerbatim(t *testing.T) {
 	c := builtinCatalog(t)
+	annexes, err := os.ReadFile("testdata/annexes.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSuffix(string(annexes), "\n"), "\n")[1:]
+	if len(rows) != 42 || len(c.Items) != 42 {
+		t.Fatalf("the annexes have %d rows, the catalogue has %d items", len(rows), len(c.Items))
+	}
+	for i, item := range c.Items {
+		open := map[bool]string{true: "等"}[item.OpenEnded]
+		row := strings.Join([]string{item.ID, item.Category, item.Subcategory, item.Content, item.Attribute, item.BodiesText, open}, "\t")
+		if row != rows[i] {
+			t.Errorf("item %d reads\n%s\nin the annex it is\n%s", i+1, row, rows[i])
+		}
+	}
 	item, err := c.Item("A1-18")
 	if err != nil {
 		t.Fatal(err)
