@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gongkai/internal/store/storetest"
 )
 
 // run executes a command line in this process and returns what it printed and
@@ -209,5 +211,22 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	walk(nil)
 	if seen < 30 {
 		t.Errorf("only %d commands", seen)
+	}
+}
+
+// A database that a newer program has upgraded is opened by no command, and both
+// versions are told.
+func TestNewerSchemaIsTold(t *testing.T) {
+	dir := t.TempDir()
+	if out, code := run(t, nil, "migrate", "--data", dir); code != exitOK {
+		t.Fatal(out)
+	}
+	db := storetest.Raw(t, "sqlite:"+filepath.Join(dir, databaseFile))
+	storetest.Exec(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
+	for _, args := range [][]string{{"migrate"}, {"notice", "list"}, {"backup", "create"}, {"serve", "--listen", freeAddr(t), "--ops-listen", freeAddr(t)}} {
+		out, code := run(t, nil, append(args, "--data", dir)...)
+		if code != exitFailed || !strings.Contains(out, "更新版本") || !strings.Contains(out, "schema 99") {
+			t.Errorf("%v: exit %d, %s", args, code, out)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func message(err error) string {
 	e := new(disclosure.Error)
 	switch {
 	case errors.Is(err, store.ErrNewerSchema):
-		return "数据库已由更新版本的 gongkai 升级过，请使用新版本的程序；旧程序不会打开它，以免损坏数据"
+		return "数据库已由更新版本的 gongkai 升级过，请使用新版本的程序；旧程序不会打开它，以免损坏数据\n" + err.Error()
 	case !errors.As(err, &e):
 		return err.Error()
 	}
