@@ -206,6 +206,19 @@ func TestWithdrawal(t *testing.T) {
 			if kept.holds("绝密") == erase {
 				t.Errorf("erase is %v, and staff read %s", erase, kept.body)
 			}
+			// It stays for reviewers and auditors; an editor reads why it is gone.
+			at := "/api/v1/staff/notices/" + id
+			if read := w.call(t, "GET", at, opts{as: "editor"}); read.holds("绝密") || read.holds("名单") || read.text("reason") != "含有不宜公开的内容" {
+				t.Errorf("an editor reads %s", read.body)
+			}
+			if list := w.call(t, "GET", "/api/v1/staff/notices?status=withdrawn", opts{as: "editor"}); list.len("items") == 0 || list.holds("绝密") {
+				t.Errorf("an editor lists %s", list.body)
+			}
+			if preview := w.call(t, "GET", at+"/preview", opts{as: "editor", want: anyStatus}); preview.status >= 500 || preview.holds("绝密") {
+				t.Errorf("an editor previews %s", preview.body)
+			}
+			w.call(t, "GET", at+"/attachments/"+file.text("sha256"), opts{as: "editor", want: 404})
+			w.call(t, "GET", at+"/attachments/"+file.text("sha256"), opts{as: "auditor", want: map[bool]int{false: 200, true: 404}[erase]})
 			w.call(t, "POST", "/api/v1/staff/notices/"+id+"/withdraw", opts{as: "reviewer", body: object{"reason": "再撤一次"}, want: 409})
 		})
 	}

@@ -124,6 +124,7 @@ func (s *Server) sendStaff(c *fiber.Ctx, out disclosure.Outcome) error {
 		return c.SendStatus(fiber.StatusNoContent)
 	}
 	c.Set(fiber.HeaderETag, `"`+strconv.Itoa(out.Rev)+`"`)
+	out.Notice = out.SeenBy(actorOf(c)) // a step that is replayed may have been overtaken by a withdrawal
 	return sendJSON(c, StaffJSON(out.StaffNotice))
 }
 
@@ -194,6 +195,7 @@ func (s *Server) staffNotice(c *fiber.Ctx) (disclosure.StaffNotice, error) {
 	if err == nil && !actorOf(c).Covers(n.Body) {
 		err = disclosure.Errorf(disclosure.CodeScope, "您的令牌不适用于公开主体“%s”", n.Catalog.BodyName(n.Body))
 	}
+	n.Notice = n.SeenBy(actorOf(c))
 	return n, err
 }
 

@@ -181,7 +181,7 @@ func (s *Server) listStaffNotices(c *fiber.Ctx) error {
 	}
 	out := StaffNoticeList{Items: []StaffNotice{}, Total: page.Total, TotalCapped: page.TotalCapped, AsOf: disclosure.FormatInstant(s.Now())}
 	for _, n := range page.Items {
-		out.Items = append(out.Items, StaffJSON(disclosure.StaffNotice{Reading: page.Reading, Notice: n}))
+		out.Items = append(out.Items, StaffJSON(disclosure.StaffNotice{Reading: page.Reading, Notice: n.SeenBy(actor)}))
 	}
 	if page.More {
 		last := page.Items[len(page.Items)-1]

@@ -341,6 +341,17 @@ func (n Notice) Discard(a Actor, now time.Time) (Transition, error) {
 	return n.step(ActionDelete, a, now, ""), nil
 }
 
+// SeenBy returns the notice as the actor may read it among staff: what was
+// withdrawn stays for reviewers and auditors, and an editor is shown only what
+// kind it was and why it is gone.
+func (n Notice) SeenBy(a Actor) Notice {
+	if n.Status == StatusWithdrawn && !n.Erased && a.Role == RoleEditor {
+		n.Content = n.tombstone()
+		n.Title, n.Secrecy.Reason = "（已撤回）", ""
+	}
+	return n
+}
+
 // tombstone is what is left of an erased notice: what kind it was and whose,
 // never what it said.
 func (c Content) tombstone() Content {
