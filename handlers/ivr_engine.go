@@ -264,6 +264,9 @@ func (c *call) toOperator(reason string) {
 		phrase = c.Wording.Failure
 	}
 	t.prompt = c.words(phrase, t.transfer.number)
+	if d, ok := c.Departments[c.sector]; ok && reason == "department" { // asked for, so it can be noted down
+		t.prompt = speech.Text(d.Name) + "的电话是，" + speech.Digits(d.Number) + "。" + t.prompt
+	}
 	if !c.again {
 		c.metrics.transfers.WithLabelValues(reason).Inc()
 	}

@@ -488,6 +488,7 @@ func TestIVR21Hours(t *testing.T) {
 	if got := p.press("1", "4", "3", "2"); got.Transfer.Number != "051588880002" || got.Transfer.Dept != "区住建局" {
 		t.Errorf("the department: %s", got.raw)
 	}
+	p.hears("区住建局的电话是，零五幺五，八八八八，零零零二。正在为您转接人工")
 	p = w.dial(t)
 	if got := p.press("1", "1", "2", "0"); got.Transfer.Dept != "区住建局" {
 		t.Errorf("0 among the notices of a sector: %s", got.raw)
@@ -495,6 +496,59 @@ func TestIVR21Hours(t *testing.T) {
 	for _, bad := range []string{"", "9", "09:00", "12:00-09:00", "09:00-09:00", "09:60-10:00", "09:00-25:00", "a:00-b:00", "09:00-12:00x"} {
 		if _, err := handlers.ParseHourSpan(bad); err == nil {
 			t.Errorf("%q is taken for hours", bad)
+		}
+	}
+}
+
+// TestIVR21Configured has keys, words and an order of sectors of its own.
+func TestIVR21Configured(t *testing.T) {
+	w := hotlineWorld(t, func(c *handlers.Config) {
+		c.Hotline.Keymap = handlers.Keymap{Operator: "9", Repeat: "0", Back: "#", More: "*", Handoff: "7"}
+		c.Hotline.Name, c.Hotline.Operator = "测试热线", "051588880001"
+		c.Hotline.Wording = handlers.Wording{Greeting: "{name}，按一键自助。", Operator: "请稍等，转{number}。", Goodbye: "再会。"}
+		c.Hotline.Sectors = []string{"construction", "medical"}
+	})
+	p := w.dial(t)
+	if p.last.Prompt != "测试热线，按一键自助。" {
+		t.Errorf("the greeting is %s", p.last.Prompt)
+	}
+	root := p.press("1")
+	p.hears("人工服务，请按九")
+	if got := p.press("0"); got.Prompt != root.Prompt {
+		t.Errorf("0 repeats: %s", got.Prompt)
+	}
+	sectors := p.press("1")
+	if sectors.Options[0].Label != "工程建设项目招标投标" || sectors.Options[1].Label != "医用耗材采购" {
+		t.Errorf("the sectors are %v", sectors.Options)
+	}
+	p.hears("更多领域，请按星号键")
+	p.press("1", "*")
+	p.hears("返回，请按井号键")
+	if got := p.press("1", "8"); got.node() != "detail" || !strings.Contains(got.Prompt, "按键无效") {
+		t.Errorf("8 has another meaning now: %s", got.Prompt)
+	}
+	if got := p.press("7"); got.node() != "handoff" {
+		t.Errorf("7 leads to %s", got.node())
+	}
+	if got := p.press("#", "#"); got.node() != "list" {
+		t.Errorf("# twice leads to %s", got.node())
+	}
+	if got := p.press("9"); got.Transfer.Number != "051588880001" || got.Prompt != "请稍等，转零五幺五，八八八八，零零零幺。" {
+		t.Errorf("9 answers %s", got.raw)
+	}
+	if got := p.send(url.Values{"event": {"hangup"}}); got.Action != "hangup" || got.Prompt != "再会。" {
+		t.Errorf("the end: %s", got.raw)
+	}
+	p = w.dial(t)
+	if got := p.press("1", "2", "0"); got.node() != "progress" || got.Action != "collect" {
+		t.Errorf("0 in an entry repeats: %s", got.raw)
+	}
+	if got := p.press("000777#"); got.node() != "stages" {
+		t.Errorf("an entry with its #: %s", got.raw)
+	}
+	for _, bad := range []handlers.Keymap{{Back: "1"}, {Back: "0"}, {More: "12"}, {Repeat: "x"}, {Operator: "＃"}} {
+		if err := (handlers.HotlineConfig{Keymap: bad}).Check(); err == nil {
+			t.Errorf("%v is taken for a keymap", bad)
 		}
 	}
 }

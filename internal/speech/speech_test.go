@@ -12,7 +12,7 @@ import (
 // spoken is what a prompt may consist of.
 var spoken = regexp.MustCompile(`^[\p{Han}，。；、：？！]*$`)
 
-// TestText reads the rule table; the rows marked W are of WeTextProcessing.
+// TestText reads the rule table, behaviour 3 of the hotline; the rows marked W are of WeTextProcessing.
 func TestText(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		// Quantities.
