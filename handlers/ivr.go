@@ -112,7 +112,7 @@ func (h *hotline) attempt(ctx context.Context, in turnInput, secret string) (r h
 	}
 	r.turn, r.err = h.answer(ctx, in)
 	if r.err == nil && h.audio != nil && r.turn.prompt != "" {
-		r.turn.audio = h.audio.offer(r.turn.prompt, r.turn.notices)
+		r.turn.audio = h.audio.offer(r.turn.prompt, r.turn.notices, r.turn.node == nodeResult)
 	}
 	return r
 }
@@ -263,7 +263,7 @@ func (s *Server) sayText(c *fiber.Ctx) error {
 	n := speech.Len(said.Prompt)
 	said.Characters, said.Seconds = strconv.Itoa(n), strconv.Itoa((n+charactersSecond-1)/charactersSecond)
 	if s.hotline.audio != nil && said.Prompt != "" {
-		said.Audio = s.hotline.audio.offer(said.Prompt, nil)
+		said.Audio = s.hotline.audio.offer(said.Prompt, nil, false)
 	}
 	return sendJSON(c, said)
 }

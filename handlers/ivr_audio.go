@@ -36,8 +36,12 @@ type audioStore struct {
 }
 
 // audioText is what a file says, and the codes of the notices it says, joined by
-// blanks.
-type audioText struct{ text, notices string }
+// blanks. What tells of a person stays in this process's memory and is never
+// to be stored.
+type audioText struct {
+	text, notices string
+	personal      bool
+}
 
 const (
 	maxAudioTexts = 20_000
@@ -62,15 +66,15 @@ func newAudioStore(v Voice, dir string, key []byte, s *Server) (*audioStore, err
 
 // offer returns the path of the text read aloud and starts reading, so that the
 // file is there when the engine asks for it.
-func (a *audioStore) offer(text string, codes []string) string {
-	notices := strings.Join(codes, " ")
-	name := mac(a.key, "audio\x00"+notices, text)
+func (a *audioStore) offer(text string, codes []string, personal bool) string {
+	t := audioText{text, strings.Join(codes, " "), personal}
+	name := mac(a.key, "audio\x00"+t.notices, text)
 	sum := sha256.Sum256([]byte(name))
 	name = hex.EncodeToString(sum[:16])
 	if _, ok := a.texts.GetIfPresent(name); !ok {
-		a.texts.Set(name, audioText{text, notices})
-		if a.dir != "" {
-			_ = os.WriteFile(filepath.Join(a.dir, name+".txt"), []byte(notices+"\n"+text), 0o600) // the memory has it too
+		a.texts.Set(name, t)
+		if a.keeps(t) {
+			_ = os.WriteFile(filepath.Join(a.dir, name+".txt"), []byte(t.notices+"\n"+text), 0o600) // the memory has it too
 		}
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), voiceTimeout) //nolint:forbidigo // it outlives the turn
@@ -82,6 +86,9 @@ func (a *audioStore) offer(text string, codes []string) string {
 	}
 	return audioPath + name + ".wav"
 }
+
+// keeps reports whether the text goes to the directory too.
+func (a *audioStore) keeps(t audioText) bool { return a.dir != "" && !t.personal }
 
 // text returns what the file of the name says.
 func (a *audioStore) text(name string) (audioText, bool) {
@@ -96,7 +103,7 @@ func (a *audioStore) text(name string) (audioText, bool) {
 		return audioText{}, false
 	}
 	notices, text, _ := strings.Cut(string(b), "\n")
-	t := audioText{text, notices}
+	t := audioText{text: text, notices: notices}
 	a.texts.Set(name, t)
 	return t, true
 }
@@ -114,7 +121,7 @@ func (a *audioStore) file(ctx context.Context, name string) ([]byte, error) {
 	done := a.flight.DoChan(name, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), voiceTimeout)
 		defer cancel()
-		return a.read(ctx, name, t.text)
+		return a.read(ctx, name, t)
 	})
 	select {
 	case r := <-done:
@@ -128,9 +135,9 @@ func (a *audioStore) file(ctx context.Context, name string) ([]byte, error) {
 }
 
 // read fetches a file kept earlier, or has the voice speak and keeps it.
-func (a *audioStore) read(ctx context.Context, name, text string) ([]byte, error) {
+func (a *audioStore) read(ctx context.Context, name string, t audioText) ([]byte, error) {
 	path := filepath.Join(a.dir, name+".wav")
-	if a.dir != "" {
+	if a.keeps(t) {
 		b, err := os.ReadFile(path)
 		if err == nil {
 			a.files.Set(name, b)
@@ -146,7 +153,7 @@ func (a *audioStore) read(ctx context.Context, name, text string) ([]byte, error
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	raw, err := a.voice.Speak(ctx, text)
+	raw, err := a.voice.Speak(ctx, t.text)
 	if err != nil {
 		return nil, fmt.Errorf("handlers: voice: %w", err)
 	}
@@ -155,7 +162,7 @@ func (a *audioStore) read(ctx context.Context, name, text string) ([]byte, error
 		return nil, err
 	}
 	a.files.Set(name, b)
-	if a.dir != "" {
+	if a.keeps(t) {
 		part := path + ".part"
 		if os.WriteFile(part, b, 0o600) == nil {
 			_ = os.Rename(part, path) // the memory has it; another process reads it aloud itself
@@ -215,9 +222,10 @@ func (s *Server) getAudio(c *fiber.Ctx) error {
 	name := strings.TrimSuffix(file, ".wav")
 	ctx, cancel := context.WithTimeout(c.UserContext(), audioWait)
 	defer cancel()
-	maxAge := "86400, immutable"
-	if t, ok := a.text(name); ok && t.notices != "" {
-		maxAge = "300"
+	t, known := a.text(name)
+	control := "public, max-age=86400, immutable"
+	if t.notices != "" {
+		control = "public, max-age=300"
 		if err := s.stillPublic(ctx, strings.Fields(t.notices)); gone(err) {
 			a.forget(name)
 			return disclosure.Errorf(disclosure.CodeFileGone, "这段语音播报的公告已撤回")
@@ -226,8 +234,11 @@ func (s *Server) getAudio(c *fiber.Ctx) error {
 		}
 	}
 	tag := `"` + name + `"`
-	c.Set(fiber.HeaderCacheControl, "public, max-age="+maxAge)
-	if _, ok := a.text(name); ok && matches(c.Context().Request.Header.Peek(fiber.HeaderIfNoneMatch), tag) {
+	if t.personal {
+		control, tag = "private, no-store", ""
+	}
+	c.Set(fiber.HeaderCacheControl, control)
+	if known && tag != "" && matches(c.Context().Request.Header.Peek(fiber.HeaderIfNoneMatch), tag) {
 		c.Set(fiber.HeaderETag, tag)
 		return c.SendStatus(fiber.StatusNotModified)
 	}
@@ -235,7 +246,9 @@ func (s *Server) getAudio(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderETag, tag)
+	if tag != "" {
+		c.Set(fiber.HeaderETag, tag)
+	}
 	c.Set(fiber.HeaderContentType, "audio/wav")
 	return c.Send(b)
 }

@@ -20,7 +20,7 @@ import (
 type tone struct {
 	rate, channels int
 	spoke          atomic.Int64
-	fail           atomic.Bool
+	fail           bool
 	raw            []byte // returned instead
 }
 
@@ -29,7 +29,7 @@ var errVoice = errors.New("no voice today")
 // Speak implements handlers.Voice.
 func (v *tone) Speak(_ context.Context, text string) ([]byte, error) {
 	v.spoke.Add(1)
-	if v.fail.Load() {
+	if v.fail {
 		return nil, errVoice
 	}
 	if v.raw != nil {
@@ -57,12 +57,26 @@ func withVoice(v handlers.Voice, dir string) func(*handlers.Config) {
 	}
 }
 
+// chorus is a voice for each text.
+type chorus map[string]handlers.Voice
+
+// Speak implements handlers.Voice.
+func (c chorus) Speak(ctx context.Context, text string) ([]byte, error) {
+	return c[text].Speak(ctx, text)
+}
+
+// say has the hotline preview a text and returns the path of its audio.
+func (w *world) say(t *testing.T, text string) string {
+	t.Helper()
+	return w.call(t, "GET", "/api/v1/ivr/say?text="+url.QueryEscape(text), opts{as: "ivr", want: 200}).text("audio")
+}
+
 // TestIVR18Audio serves prompts as files a telephone engine plays and caches.
 func TestIVR18Audio(t *testing.T) {
-	for _, v := range []*tone{{rate: 22050}, {rate: 44100, channels: 2}, {rate: 8000}, {rate: 16000}} {
-		w := start(t, withVoice(v, ""))
-		p := w.dial(t)
-		path := p.last.Say[0].Audio
+	voices := chorus{"甲乙丙": &tone{rate: 22050}, "甲乙丁": &tone{rate: 44100, channels: 2}, "甲乙戊": &tone{rate: 8000}, "甲乙己": &tone{rate: 16000}}
+	w := start(t, withVoice(voices, ""))
+	for text, v := range voices {
+		path := w.say(t, text)
 		if !strings.HasPrefix(path, "/api/v1/ivr/audio/") || strings.ContainsAny(path, "&?") {
 			t.Errorf("the path is %q", path)
 		}
@@ -70,7 +84,7 @@ func TestIVR18Audio(t *testing.T) {
 		if r.header.Get("Content-Type") != "audio/wav" || !strings.Contains(r.header.Get("Cache-Control"), "max-age=86400") {
 			t.Errorf("the header is %v", r.header)
 		}
-		checkLineWAV(t, r.body, len([]rune(p.last.Prompt)))
+		checkLineWAV(t, r.body, 3)
 		tag := r.header.Get("ETag")
 		head := w.call(t, "HEAD", path, opts{want: 200})
 		if len(head.body) != 0 || head.header.Get("ETag") != tag || head.header.Get("Content-Type") != "audio/wav" {
@@ -82,7 +96,7 @@ func TestIVR18Audio(t *testing.T) {
 				t.Errorf("%s with the tag answers %v", method, r.header)
 			}
 		}
-		if n := v.spoke.Load(); n != 1 {
+		if n := v.(*tone).spoke.Load(); n != 1 {
 			t.Errorf("one prompt was spoken %d times", n)
 		}
 	}
@@ -163,26 +177,45 @@ func TestIVR18Kept(t *testing.T) {
 	}
 }
 
+// TestIVR18Personal keeps what tells of a person out of every store.
+func TestIVR18Personal(t *testing.T) {
+	dir := t.TempDir()
+	w := hotlineWorld(t, withVoice(&tone{rate: 8000}, dir))
+	p := w.dial(t)
+	own := p.press(everyNode["result"]...)
+	p.hears("王某")
+	r := w.get(t, own.Say[0].Audio)
+	if r.header.Get("Cache-Control") != "private, no-store" || r.header.Get("ETag") != "" {
+		t.Errorf("a person's result is kept: %v", r.header)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, strings.TrimSuffix(filepath.Base(own.Say[0].Audio), ".wav")+"*")); len(files) != 0 {
+		t.Errorf("a person's result is written to %v", files)
+	}
+	w.step(t, "reviewer", w.get(t, "/api/v1/notices?type="+housing).text("items.0.code"), "withdraw", object{"reason": "重复发布"})
+	w.call(t, "GET", own.Say[0].Audio, opts{want: 410})
+}
+
 // TestIVR18BadVoice answers turns all the same while the voice fails or sends
 // what is no WAV file; the file is then an error, which an engine skips.
 func TestIVR18BadVoice(t *testing.T) {
-	for name, v := range map[string]*tone{
-		"fails": {}, "empty": {raw: []byte{}}, "text": {raw: []byte("<html>")}, "cut": {raw: []byte("RIFF\x00\x00\x00\x00WAVEfmt ")},
-		"8 bits": {raw: wavOf(1, 1, 8000, 8)}, "float": {raw: wavOf(3, 1, 8000, 16)}, "no channels": {raw: wavOf(1, 0, 8000, 16)}, "no rate": {raw: wavOf(1, 1, 0, 16)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			v.fail.Store(name == "fails")
-			w := start(t, withVoice(v, ""))
-			w.mayFail = true
-			p := w.dial(t)
-			r := w.call(t, "GET", p.last.Say[0].Audio, opts{want: 500})
-			if strings.Contains(string(r.body), errVoice.Error()) {
-				t.Errorf("the answer tells why: %s", r.body)
-			}
-			if got := p.press("1"); got.node() != "root" {
-				t.Errorf("the call ends: %s", got.raw)
-			}
-		})
+	voices := chorus{"失败": &tone{fail: true}}
+	for text, raw := range map[string][]byte{"空": {}, "文本": []byte("<html>"), "截断": []byte("RIFF\x00\x00\x00\x00WAVEfmt "), "八位": wavOf(1, 1, 8000, 8),
+		"浮点": wavOf(3, 1, 8000, 16), "无声道": wavOf(1, 0, 8000, 16), "无速率": wavOf(1, 1, 0, 16)} {
+		voices[text] = &tone{raw: raw}
+	}
+	w := start(t, withVoice(voices, ""))
+	w.mayFail = true
+	for text := range voices {
+		if r := w.call(t, "GET", w.say(t, text), opts{want: 500}); strings.Contains(string(r.body), errVoice.Error()) {
+			t.Errorf("%s: the answer tells why: %s", text, r.body)
+		}
+	}
+	w = start(t, withVoice(&tone{fail: true}, ""))
+	w.mayFail = true
+	p := w.dial(t)
+	w.call(t, "GET", p.last.Say[0].Audio, opts{want: 500})
+	if got := p.press("1"); got.node() != "root" {
+		t.Errorf("the call ends: %s", got.raw)
 	}
 }
 
