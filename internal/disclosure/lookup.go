@@ -32,7 +32,7 @@ var tailForm = regexp.MustCompile(`^[0-9]{3}[0-9X]$`)
 // count. The error, CodeParam, is about form only and the same for numbers that
 // exist and numbers that do not.
 func ParseLookup(batch, acceptanceNo, tail string) (LookupQuery, error) {
-	q := LookupQuery{Batch: lookupForm(batch), AcceptanceNo: lookupForm(acceptanceNo), Tail: lookupForm(tail)}
+	q := LookupQuery{Batch: typedForm(batch), AcceptanceNo: typedForm(acceptanceNo), Tail: typedForm(tail)}
 	var l faultList
 	l.add(q.Batch != "" && len(q.Batch) <= 300, "batch", "field.required", "请填写批次，如 2026年第一批")
 	l.add(q.AcceptanceNo != "" && len(q.AcceptanceNo) <= 200, "acceptance_no", "field.required", "请填写受理编号")
@@ -40,8 +40,9 @@ func ParseLookup(batch, acceptanceNo, tail string) (LookupQuery, error) {
 	return q, invalid(CodeParam, l)
 }
 
-// lookupForm writes what may be typed in several ways in one.
-func lookupForm(s string) string {
+// typedForm writes a number that may be typed in several ways in one: width,
+// case, blanks and invisible characters do not count.
+func typedForm(s string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(norm.NFKC.String(visible(s))), ""))
 }
 
@@ -58,7 +59,7 @@ func (q LookupQuery) MAC(key []byte) string {
 // Lookup lets one person find one row of a list.
 type Lookup struct {
 	MAC          string
-	AcceptanceNo string // as lookupForm writes it; it is public
+	AcceptanceNo string // as typedForm writes it; it is public
 }
 
 // Lookups returns what the rows of a list are found by. c is the content before
@@ -92,7 +93,7 @@ func lastFour(id string) string {
 			return -1
 		}
 		return r
-	}, lookupForm(id))
+	}, typedForm(id))
 	if len(id) < 8 || strings.Contains(id, "*") {
 		return ""
 	}
@@ -131,7 +132,7 @@ func (c Content) LookupRow(t *NoticeType, acceptanceNo string) (table Field, row
 	rows, _ := c.Masked(t).Fields[key].([]any)
 	for _, r := range rows {
 		cells, _ := r.(map[string]any)
-		if number, _ := cells[columnAcceptance].(string); number != "" && lookupForm(number) == acceptanceNo {
+		if number, _ := cells[columnAcceptance].(string); number != "" && typedForm(number) == acceptanceNo {
 			return table, cells, true
 		}
 	}

@@ -160,7 +160,7 @@ var stringKinds = map[FieldKind]func(f Field, s string) (value, code, advice str
 		return FormatInstant(t), "", ""
 	},
 	FieldUSCC: func(_ Field, s string) (string, string, string) {
-		s = strings.ToUpper(s)
+		s = typedForm(s)
 		if !usccForm.MatchString(s) {
 			return "", "uscc.invalid", "应为 18 位统一社会信用代码"
 		}

@@ -209,6 +209,7 @@ func TestCodedValues(t *testing.T) {
 	checkValues(t, []valueTest{
 		{"credit code", uscc, `"91320902MA0000031L"`, `"91320902MA0000031L"`, ""},
 		{"credit code in small letters", uscc, `" 91320902ma0000031l "`, `"91320902MA0000031L"`, ""},
+		{"credit code in full width and groups", uscc, `"９１３２０９０２ MA00 0003 1L"`, `"91320902MA0000031L"`, ""},
 		{"credit code with I", uscc, `"91320902MI0000031L"`, "", "uscc.invalid"},
 		{"17 characters", uscc, `"91320902MA0000031"`, "", "uscc.invalid"},
 		{"19 characters", uscc, `"91320902MA0000031LL"`, "", "uscc.invalid"},
