@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +27,7 @@ func bombs(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	packed := inflated(512 << 20)
+	sheet, tall := workbook(200<<20, 0), workbook(0, 1_000_000)
 	drafts := "/api/v1/staff/notices"
 	cases := []struct {
 		name, path string
@@ -40,6 +43,11 @@ func bombs(ctx context.Context, l *lab) (outcome, error) {
 		{"nested members", drafts, nil, []byte(strings.Repeat(`{"fields":`, 90_000)), 400},
 		{"10 MB", drafts, nil, bytes.Repeat([]byte(" "), 10<<20), 413},
 		{"upload of 30 MB", "/api/v1/staff/attachments", map[string]string{"Content-Type": "multipart/form-data; boundary=x"}, bytes.Repeat([]byte("x"), 30<<20), 413},
+		{"multipart gzip", "/api/v1/staff/attachments", multipartHeader("gzip"), multipartOf("a.pdf", packed), 415},
+		{"gzip in a part", "/api/v1/staff/imports", multipartHeader(""), multipartOf("a.csv", packed), 422},
+		{"workbook of 200 MiB", "/api/v1/staff/imports", multipartHeader(""), multipartOf("a.xlsx", sheet), 422},
+		{"workbook of a million rows", "/api/v1/staff/imports", multipartHeader(""), multipartOf("a.xlsx", tall), 422},
+		{"workbook with ../ in it", "/api/v1/staff/imports", multipartHeader(""), multipartOf("a.xlsx", slipped()), 422},
 		{"header", drafts, map[string]string{"X-Filler": strings.Repeat("x", 64<<10)}, []byte("{}"), 431},
 	}
 	slowest, wrong := time.Duration(0), ""
@@ -56,15 +64,16 @@ func bombs(ctx context.Context, l *lab) (outcome, error) {
 		start := time.Now()
 		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}).Do(req)
 		took := time.Since(start)
+		var said []byte
 		status := 0 // the server may close before it was sent everything
 		if err == nil {
 			status = res.StatusCode
-			_, _ = io.Copy(io.Discard, res.Body)
+			said, _ = io.ReadAll(io.LimitReader(res.Body, 300))
 			_ = res.Body.Close()
 		}
 		slowest = max(slowest, took)
 		if status != c.want && (status != 0 || c.want != 413 && c.want != 431) {
-			wrong += fmt.Sprintf(" %s: %d, want %d;", c.name, status, c.want)
+			wrong += fmt.Sprintf(" %s: %d, want %d: %s;", c.name, status, c.want, said)
 		}
 	}
 	after, err := n.memory()
@@ -83,6 +92,75 @@ func inflated(n int64) []byte {
 	_, _ = io.CopyN(w, zeros{}, n) // memory does not fail
 	_ = w.Close()
 	return b.Bytes()
+}
+
+// multipartHeader is the header of a form; encoding "" is none.
+func multipartHeader(encoding string) map[string]string {
+	h := map[string]string{"Content-Type": "multipart/form-data; boundary=prove"}
+	if encoding != "" {
+		h["Content-Encoding"] = encoding
+	}
+	return h
+}
+
+// multipartOf is a form with one file, which says of itself that it is gzip, and
+// the type of the notices in it.
+func multipartOf(name string, data []byte) []byte {
+	head := "--prove\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\n" + tender + "\r\n--prove\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\nContent-Encoding: gzip\r\n\r\n"
+	return slices.Concat([]byte(head), data, []byte("\r\n--prove--\r\n"))
+}
+
+const sheetHead = `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`
+
+// workbook is an .xlsx whose sheet is padded to a size, or has a number of rows.
+func workbook(size int64, rows int) []byte {
+	return zipped(map[string]func(io.Writer){"xl/worksheets/sheet1.xml": func(w io.Writer) {
+		_, _ = io.WriteString(w, sheetHead)
+		for i := range rows {
+			_, _ = fmt.Fprintf(w, `<row r="%d"><c r="A%d"><v>1</v></c></row>`, i+1, i+1)
+		}
+		_, _ = io.CopyN(w, spaces{}, size)
+		_, _ = io.WriteString(w, `</sheetData></worksheet>`)
+	}})
+}
+
+// slipped is an .xlsx with a member that would be written outside.
+func slipped() []byte {
+	return zipped(map[string]func(io.Writer){"../../../../tmp/gongkai-slipped": func(w io.Writer) { _, _ = io.WriteString(w, "x") },
+		"xl/worksheets/sheet1.xml": func(w io.Writer) { _, _ = io.WriteString(w, sheetHead+`</sheetData></worksheet>`) }})
+}
+
+// zipped is the archive around a sheet that makes it a workbook.
+func zipped(members map[string]func(io.Writer)) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	parts := map[string]string{
+		"[Content_Types].xml":        `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>`,
+		"_rels/.rels":                `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+		"xl/workbook.xml":            `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`,
+	}
+	for name, text := range parts {
+		members[name] = func(w io.Writer) { _, _ = io.WriteString(w, text) }
+	}
+	for name, write := range members {
+		w, err := z.Create(name)
+		if err != nil {
+			panic(err) // memory does not fail
+		}
+		write(w)
+	}
+	_ = z.Close()
+	return b.Bytes()
+}
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
 }
 
 type zeros struct{}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +33,7 @@ func (f form) pick(s, m, l int) int { return []int{s, m, l}[f] }
 // settings of a run.
 type settings struct {
 	binary, postgres, redis string
+	crashing                string // the program built with the tag crashpoints
 	root                    string // of the module
 	seed                    uint64
 	form                    form
@@ -50,28 +55,15 @@ type experiment struct {
 	run   func(context.Context, *lab) (outcome, error)
 }
 
-// experiments in the order they run.
-var experiments = []experiment{
-	{"01 withdrawal", "3 instances, PostgreSQL and Redis, faults, mixed reads; notices withdrawn meanwhile", short, withdrawalVanishes},
-	{"02 lease", "the cache against 300 simulated minutes of partitions, and against planted bugs", middle,
-		suite("cache", "TestNothingStaleIsServed|TestPlantedBugsAreCaught", "nothing stale; every bug caught")},
-	{"07 kill", "SIGKILL while notices are published and withdrawn, restart, audit", short, killed},
-	{"10 redis", "Redis down, slow, silent, flushed, full, read-only while people read", short, redisFaults},
-	{"11 database", "PostgreSQL cut, then its connections killed under load", short, databaseFaults},
-	{"14 bombs", "gzip, brotli, nested JSON, huge bodies and headers", short, bombs},
-	{"15 slowloris", "connections that drip while good people read", middle, slowloris},
-	{"16 spoof", "forged X-Forwarded-For, IPv6 neighbours", short, spoofed},
-	{"18 authorisation", "every route, every role, own and other bodies", middle, suite("handlers", "TestAuthor.*", "as the table says")},
-	{"20 personal", "an ID number looked for wherever data goes", short, personalData},
-	{"21 purge", "an erased notice looked for in database, journal, Redis and backups", short, purged},
-	{"23 audit", "rows of the audit log changed, deleted and moved, on both databases", middle, suite("internal/store", "TestAudit.*", "each is found and named")},
-	{"24 upgrade", "new program under load, kept alive and not", middle, upgraded},
-	{"25 backup", "backup under load, restored and verified", short, backedUp},
-	{"27 herd", "cold start under load, empty Redis", middle, herd},
-	{"28 overload", "several times what misses can be served", middle, overloaded},
-	{"30 hotline", "100 turns of calls a second beside 1,000 reads a second", middle, telephoned},
-	{"29 leak", "many requests and reconnects, then quiet", middle, leaks},
-}
+// impossible means that this machine does not let an experiment be made; it is
+// said, and neither passes nor fails.
+type impossible struct{ why string }
+
+// Error implements error.
+func (e impossible) Error() string { return e.why }
+
+// Least free space, in MiB, that a run is begun with.
+const leastFree = 1024
 
 // preflight says what is missing before anything is begun.
 func (s settings) preflight(ctx context.Context) error {
@@ -84,46 +76,139 @@ func (s settings) preflight(ctx context.Context) error {
 	if s.postgres == "" || s.redis == "" {
 		return errors.New("no PostgreSQL or no Redis: run scripts/prove, which starts private ones")
 	}
-	if _, err := exec.LookPath("psql"); err != nil {
-		return errors.New("psql is missing: apt-get install postgresql-client")
+	for tool, from := range map[string]string{"psql": "postgresql-client", "redis-cli": "redis-tools", "wrk": "wrk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is missing: apt-get install %s", tool, from)
+		}
 	}
+	free, err := freeMiB(os.TempDir())
+	if err != nil {
+		return err
+	}
+	if free < leastFree {
+		return fmt.Errorf("only %d MB are free in %s; %d are needed (TMPDIR chooses another place)", free, os.TempDir(), leastFree)
+	}
+	return freePorts(12)
+}
+
+func freeMiB(dir string) (uint64, error) {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(os.TempDir(), &fs); err != nil {
-		return fmt.Errorf("temporary directory: %w", err)
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return 0, fmt.Errorf("temporary directory: %w", err)
 	}
-	if free := fs.Bavail * uint64(fs.Bsize) >> 20; free < 1024 {
-		return fmt.Errorf("only %d MB are free in %s; 1024 are needed (TMPDIR chooses another place)", free, os.TempDir())
+	return fs.Bavail * uint64(fs.Bsize) >> 20, nil
+}
+
+// freePorts holds as many ports at once as an experiment needs.
+func freePorts(n int) error {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("%d free ports are needed on 127.0.0.1: %w", n, err)
+		}
+		defer func() { _ = l.Close() }()
 	}
 	return nil
 }
 
-// run makes the experiments and prints the table. It leaves nothing behind.
-func (s settings) run(ctx context.Context, only string, out io.Writer) (passed bool, err error) {
+// row is a line of the table.
+type row struct {
+	experiment
+	outcome
+	verdict string
+	took    time.Duration
+}
+
+// run makes the experiments, tells how each went and prints the table. It leaves
+// nothing behind.
+func (s settings) run(ctx context.Context, only string, progress, out io.Writer) (passed bool, err error) {
 	l, err := newLab(s)
 	if err != nil {
 		return false, err
 	}
 	defer l.close()
+	var rows []row
 	passed = true
-	fmt.Fprintf(out, "seed %d\n", s.seed)
 	for _, e := range experiments {
-		if !strings.HasPrefix(e.name, only) || e.from > s.form {
+		if !strings.HasPrefix(e.name, only) || e.from > s.form && only == "" {
 			continue
 		}
-		start := time.Now()
-		o, err := e.run(ctx, l)
-		l.stopAll()
+		fmt.Fprintf(progress, "%s: %s\n", e.name, e.tried)
+		r := l.try(ctx, e)
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return false, errors.Join(fmt.Errorf("stopped during %s; what was started is gone", e.name), printTable(out, s, rows))
 		}
-		verdict := "pass"
-		if err != nil {
-			o, verdict = outcome{figure: err.Error(), mark: "to be run"}, "FAIL"
-		} else if !o.passed {
-			verdict = "FAIL"
-		}
-		passed = passed && verdict == "pass"
-		fmt.Fprintf(out, "%s  %-13s %s\n      %-13s %s\n      %-13s mark: %s; %.0f s\n", verdict, e.name, e.tried, "", o.figure, "", o.mark, time.Since(start).Seconds())
+		fmt.Fprintf(progress, "%s: %s: %s [%s; %.0f s]\n", e.name, r.verdict, r.figure, r.mark, r.took.Seconds())
+		passed = passed && r.verdict != failed
+		rows = append(rows, r)
 	}
-	return passed, nil
+	if len(rows) == 0 {
+		return false, fmt.Errorf("no experiment begins with %q", only)
+	}
+	return passed, printTable(out, s, rows)
+}
+
+const failed = "**FAIL**"
+
+// try makes one experiment, with random numbers of its own, so that it repeats
+// whether or not others run before it.
+func (l *lab) try(ctx context.Context, e experiment) row {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, e.name)
+	l.rand = rand.New(rand.NewPCG(l.seed, h.Sum64()))
+	start := time.Now()
+	o, err := e.run(ctx, l)
+	l.witness(ctx)
+	l.stopAll()
+	r := row{e, o, "pass", time.Since(start)}
+	var not impossible
+	switch {
+	case errors.As(err, &not):
+		r.outcome, r.verdict = outcome{figure: not.why, mark: "to be run"}, "not run"
+	case err != nil:
+		r.outcome, r.verdict = outcome{figure: err.Error(), mark: "to be run"}, failed
+	case !o.passed:
+		r.verdict = failed
+	}
+	return r
+}
+
+// printTable prints what was found, as Markdown.
+func printTable(out io.Writer, s settings, rows []row) error {
+	name := []string{"short", "middle", "long"}[s.form]
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nSeed %d, %s form; %s; %s\n\n| | what is tried | figure | mark | |\n|---|---|---|---|---|\n", s.seed, name, machine(), s.version())
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s, %.0f s |\n", r.name, r.tried, cell(r.figure), r.mark, r.verdict, r.took.Seconds())
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// cell is text that fits a table.
+func cell(s string) string {
+	return strings.NewReplacer("\n", " ", "|", "\\|").Replace(strings.TrimSpace(s))
+}
+
+// machine describes where this runs.
+func machine() string {
+	model, memory := "unknown CPU", "unknown memory"
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(b), "model name\t: "); ok {
+			model, _, _ = strings.Cut(rest, "\n")
+		}
+	}
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) == nil {
+		memory = fmt.Sprintf("%d GiB, load %.1f", (uint64(info.Totalram)*uint64(info.Unit)+1<<29)>>30, float64(info.Loads[0])/65536)
+	}
+	return fmt.Sprintf("%d × %s, %s, %s/%s", runtime.NumCPU(), strings.Join(strings.Fields(model), " "), memory, runtime.GOOS, runtime.GOARCH)
+}
+
+func (s settings) version() string {
+	out, err := exec.Command(s.binary, "version").Output()
+	if err != nil {
+		return "unknown version"
+	}
+	return cell(string(out))
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,19 +112,25 @@ func (l *lab) alone(ctx context.Context, args ...string) (dir string, n *node, o
 
 var pidInLog = regexp.MustCompile(`"msg":"serving".*"pid":(\d+)`)
 
-// upgraded replaces the program under load, several times.
+// upgraded replaces the program under load and while it sends cards, several
+// times: no request fails and nobody gets a card twice.
 func upgraded(ctx context.Context, l *lab) (outcome, error) {
-	_, n, o, err := l.alone(ctx)
+	people := l.form.pick(60, 300, 2000)
+	t, err := l.town(ctx, people, true)
 	if err != nil {
 		return outcome{}, err
 	}
+	n, o := t.server, t.office
 	var codes []string
 	for range 20 {
-		made, err := o.publishTender(ctx, n)
+		made, err := o.publish(ctx, n, o.draft("land.transfer_notice", "土地出让公告")) // nobody here subscribed to it
 		if err != nil {
 			return outcome{}, err
 		}
 		codes = append(codes, made.code)
+	}
+	if err := t.fault(ctx, object{"kind": "latency", "seconds": 0.02, "count": -1, "path": "send"}); err != nil {
+		return outcome{}, err
 	}
 	var kept, fresh tally
 	background, stop := context.WithCancel(ctx)
@@ -135,23 +143,59 @@ func upgraded(ctx context.Context, l *lab) (outcome, error) {
 		load{rate: 200, reconnect: true, see: fresh.see, next: func() (*node, string) { return n, "/api/v1/notices" }}.run(background)
 	})
 	times := l.form.pick(1, 5, 20)
+	var sent []notice
 	for i := range times {
-		pid := n.pid()
-		if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
+		made, err := o.publishTender(ctx, n)
+		if err != nil {
 			return outcome{}, err
 		}
-		for deadline := time.Now().Add(time.Minute); n.pid() == pid || syscall.Kill(pid, 0) == nil; wait(ctx, 20*time.Millisecond) {
-			if time.Now().After(deadline) || ctx.Err() != nil {
-				return outcome{figure: fmt.Sprintf("upgrade %d did not end: %s", i+1, n.log), mark: "ends"}, nil
-			}
+		sent = append(sent, made)
+		if err := n.upgrade(ctx); err != nil {
+			return outcome{figure: fmt.Sprintf("upgrade %d: %v", i+1, err), mark: "ends"}, nil
 		}
 	}
 	stop()
 	reading.Wait()
-	_ = syscall.Kill(n.pid(), syscall.SIGKILL)
-	failed := kept.failed + kept.refused + fresh.failed + fresh.refused
-	return outcome{figure: fmt.Sprintf("%d upgrades; kept alive: %s; reconnecting: %s", times, &kept, &fresh),
-		mark: "0 failed", passed: failed == 0 && kept.ok > 50}, nil
+	if err := t.clear(ctx); err != nil {
+		return outcome{}, err
+	}
+	_, err = o.settled(ctx, n, 5*time.Minute)
+	pid := n.pid()
+	list, e := t.cards(ctx, "template")
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	if err := errors.Join(err, e); err != nil {
+		return outcome{}, err
+	}
+	got := map[string]int{}
+	for _, c := range list {
+		for _, s := range sent {
+			if c.about(s.code) {
+				got[c.Person+s.code]++
+			}
+		}
+	}
+	twice := 0
+	for _, n := range got {
+		twice += n - 1
+	}
+	wrong := kept.failed + kept.refused + fresh.failed + fresh.refused
+	return outcome{figure: fmt.Sprintf("%d upgrades; kept alive: %s; reconnecting: %s; cards: %d twice, %d missed of %d", times, &kept, &fresh,
+		twice, people*times-len(got), people*times),
+		mark: "0 failed, 0 twice, 0 missed", passed: wrong == 0 && kept.ok > 50 && twice == 0 && len(got) == people*times}, nil
+}
+
+// upgrade asks for a successor and waits until it has taken over.
+func (n *node) upgrade(ctx context.Context) error {
+	pid := n.pid()
+	if err := syscall.Kill(pid, syscall.SIGUSR2); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); n.pid() == pid || syscall.Kill(pid, 0) == nil; wait(ctx, 20*time.Millisecond) {
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("it did not end: %s", n.log)
+		}
+	}
+	return nil
 }
 
 // pid is the process that serves now, an upgrade's successor included.
@@ -216,7 +260,18 @@ func backedUp(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	broken, first := p.broken(second)
-	return outcome{figure: fmt.Sprintf("longest write beside it %d ms of %d; verify and restore %d ms; %d of %d missing %s",
-		stall.at(1).Milliseconds(), len(stall), took.Milliseconds(), broken, len(p.page), first),
-		mark: "0 missing; stall ≤ 500 ms", passed: broken == 0 && stall.at(1) <= 500*time.Millisecond && len(stall) > 2}, nil
+	status, err := l.cli(ctx, "push", "status", "--json", "--data", again)
+	if err != nil {
+		return outcome{}, err
+	}
+	paused := bytes.Contains(status, []byte(`"global"`))
+	info, err := os.Stat(file)
+	if err != nil {
+		return outcome{}, err
+	}
+	l.keepBackup(file)
+	return outcome{figure: fmt.Sprintf("%d MiB; longest write beside it %d ms of %d; verify and restore %d ms; %d of %d missing %s; push paused: %v",
+		info.Size()>>20, stall.at(1).Milliseconds(), len(stall), took.Milliseconds(), broken, len(p.page), first, paused),
+		mark:   "0 missing; stall ≤ 500 ms; ≤ 5 s; paused",
+		passed: broken == 0 && stall.at(1) <= 500*time.Millisecond && took <= 5*time.Second && len(stall) > 2 && paused}, nil
 }

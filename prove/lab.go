@@ -30,8 +30,12 @@ type lab struct {
 	rand  *rand.Rand
 	nodes []*node
 	wires []*wire
-	bases []string // databases to drop
+	bases []string   // databases to drop
+	mu    sync.Mutex // of nodes and count
 	count int
+
+	person  string // an ID number that only this run knows, in all lists of persons
+	sampled seen
 }
 
 func newLab(s settings) (*lab, error) {
@@ -39,13 +43,16 @@ func newLab(s settings) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lab{settings: s, dir: dir, tox: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
-		rand: rand.New(rand.NewPCG(s.seed, 1))}, nil
+	l := &lab{settings: s, dir: dir, tox: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
+		rand: rand.New(rand.NewPCG(s.seed, 1))}
+	l.person = l.madeUpID()
+	return l, nil
 }
 
 func (l *lab) stopAll() {
 	for _, n := range l.nodes {
 		n.kill()
+		l.sampled.log(l, n)
 	}
 	for _, w := range l.wires {
 		w.proxy.Stop()
@@ -63,8 +70,10 @@ func (l *lab) close() {
 
 // folder makes an empty data directory.
 func (l *lab) folder() (string, error) {
+	l.mu.Lock()
 	l.count++
 	dir := filepath.Join(l.dir, fmt.Sprintf("d%d", l.count))
+	l.mu.Unlock()
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
@@ -146,12 +155,21 @@ func (w *wire) heal(ctx context.Context) error {
 	return w.proxy.Start()
 }
 
+// divert leads the wire to another server.
+func (w *wire) divert(ctx context.Context, addr string) error {
+	w.proxy.Stop()
+	w.proxy.Upstream = addr
+	return w.heal(ctx)
+}
+
 // node is a running instance of the program.
 type node struct {
 	lab      *lab
 	cmd      *exec.Cmd
 	url, ops string
+	binary   string
 	args     []string
+	env      []string
 	log      *logBuffer
 	done     chan struct{}
 }
@@ -183,6 +201,11 @@ func (b *logBuffer) String() string {
 
 // start runs an instance and waits until it is ready.
 func (l *lab) start(ctx context.Context, args ...string) (*node, error) {
+	return l.launch(ctx, l.binary, nil, args...)
+}
+
+// launch is start with another build of the program, and an environment.
+func (l *lab) launch(ctx context.Context, binary string, env []string, args ...string) (*node, error) {
 	public, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -191,12 +214,14 @@ func (l *lab) start(ctx context.Context, args ...string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{lab: l, url: "http://" + public, ops: "http://" + ops, log: &logBuffer{},
+	n := &node{lab: l, url: "http://" + public, ops: "http://" + ops, log: &logBuffer{}, binary: binary, env: env,
 		args: append([]string{"serve", "--listen", public, "--ops-listen", ops, "--limits.rate", "0"}, args...)}
 	if err := n.begin(ctx); err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
 	l.nodes = append(l.nodes, n)
+	l.mu.Unlock()
 	return n, n.waitReady(ctx)
 }
 
@@ -210,8 +235,8 @@ func freeAddr() (string, error) {
 
 // begin starts the process, anew after a kill.
 func (n *node) begin(ctx context.Context) error {
-	n.cmd = exec.CommandContext(ctx, n.lab.binary, n.args...)
-	n.cmd.Dir = n.lab.dir
+	n.cmd = exec.CommandContext(ctx, n.binary, n.args...)
+	n.cmd.Dir, n.cmd.Env = n.lab.dir, append(os.Environ(), n.env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
@@ -226,6 +251,21 @@ func (n *node) begin(ctx context.Context) error {
 func (n *node) kill() {
 	_ = n.cmd.Process.Kill()
 	<-n.done
+}
+
+// dead reports whether the process has ended.
+func (n *node) dead() bool {
+	select {
+	case <-n.done:
+		return true
+	case <-time.After(100 * time.Millisecond): // it may be about to
+		select {
+		case <-n.done:
+			return true
+		default:
+			return false
+		}
+	}
 }
 
 func (n *node) waitReady(ctx context.Context) error {

@@ -21,6 +21,7 @@ import (
 func main() {
 	var s settings
 	flag.StringVar(&s.binary, "binary", "", "the program; required")
+	flag.StringVar(&s.crashing, "crashing", "", "the program built with the tag crashpoints")
 	flag.StringVar(&s.root, "root", ".", "the program's source, for the experiments that are tests of its packages")
 	flag.StringVar(&s.postgres, "postgres", os.Getenv("GONGKAI_TEST_POSTGRES"), "a PostgreSQL server on which databases can be made")
 	flag.StringVar(&s.redis, "redis", os.Getenv("GONGKAI_TEST_REDIS"), "a Redis that can be broken")
@@ -39,7 +40,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 		os.Exit(2)
 	}
-	passed, err := s.run(ctx, *only, os.Stdout)
+	passed, err := s.run(ctx, *only, os.Stderr, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "prove:", err)
 	}

@@ -20,7 +20,7 @@ type office struct {
 }
 
 // notice is a published one, as its readers name it.
-type notice struct{ id, code string }
+type notice struct{ id, code, title string }
 
 // hire issues tokens on the data that args name, and reads the types from a
 // running instance.
@@ -65,7 +65,7 @@ func (l *lab) hire(ctx context.Context, n *node, args ...string) (*office, error
 		if err != nil {
 			return nil, err
 		}
-		o.templates[t.Code] = b
+		o.templates[t.Code] = bytes.ReplaceAll(b, []byte(exampleID), []byte(l.person))
 	}
 	return o, nil
 }
@@ -120,11 +120,11 @@ func (o *office) draft(typ, title string) object {
 
 // publish takes a notice through all steps at one instance.
 func (o *office) publish(ctx context.Context, n *node, draft object) (notice, error) {
-	var made struct{ ID, Code string }
+	var made struct{ ID, Code, Title string }
 	if err := o.call(ctx, n, "POST", "/api/v1/staff/notices", o.editor, draft, http.StatusCreated, &made); err != nil {
 		return notice{}, err
 	}
-	return notice{made.ID, made.Code}, o.release(ctx, n, made.ID)
+	return notice{made.ID, made.Code, made.Title}, o.release(ctx, n, made.ID)
 }
 
 // release submits and publishes a draft.

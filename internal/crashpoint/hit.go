@@ -3,10 +3,12 @@
 package crashpoint
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -16,9 +18,14 @@ import (
 // variables that are no settings.
 const EnvAt = "GONGKAI_TEST_CRASH"
 
+// EnvLog names a file to which each point is added that the process passes.
+const EnvLog = "GONGKAI_TEST_CRASH_LOG"
+
 var (
-	at   = os.Getenv(EnvAt)
-	left atomic.Int64
+	log    = os.Getenv(EnvLog)
+	passed sync.Map
+	at     = os.Getenv(EnvAt)
+	left   atomic.Int64
 )
 
 func init() {
@@ -37,8 +44,24 @@ func init() {
 // Hit ends the process as a power cut would, if it is to end here: nothing is
 // closed, flushed or said.
 func Hit(where, what string) {
+	if _, known := passed.LoadOrStore(where+" "+what, true); log != "" && !known {
+		note(where + " " + what)
+	}
 	if at == where+" "+what && left.Add(-1) == 0 {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal is on its way
+	}
+}
+
+// note adds a point to the log; several processes may.
+func note(point string) {
+	f, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString(point + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "crash points:", err)
+		os.Exit(2)
 	}
 }

@@ -1,0 +1,38 @@
+package main
+
+// experiments in the order they run: those that read what the others have left
+// behind come last.
+var experiments = []experiment{
+	{"01 withdrawal", "3 instances, PostgreSQL and Redis, faults, mixed reads; notices withdrawn meanwhile", short, withdrawalVanishes},
+	{"02 lease", "the cache against 300 simulated minutes of partitions, and against planted bugs", middle,
+		suite("cache", "TestNothingStaleIsServed|TestPlantedBugsAreCaught", "nothing stale; every bug caught", "-race")},
+	{"03 once", "SIGKILL while cards are sent that WeChat knows by a key", short, effectivelyOnce},
+	{"04 honest", "the same with cards that have no key", long, honestWithoutKey},
+	{"06 year", "virtual days of push on SQLite: quotas, quiet hours, corrections, faults, clock jumps", middle,
+		suite("push", "TestYear", "no violation")},
+	{"07 kill", "SIGKILL while notices are published and withdrawn, restart, audit", short, killed},
+	{"07 points", "death at every named crash point of a working day, restart", middle, crashedAtEveryPoint},
+	{"08 recall", "notices withdrawn in the middle of their fan-out", short, withdrawStopsPush},
+	{"09 order", "random corrections and withdrawals while cards are sent", long, revisionsInOrder},
+	{"10 redis", "Redis down, slow, silent, flushed, full, read-only, loading while people read", short, redisFaults},
+	{"11 database", "PostgreSQL cut, its tables locked, its connections killed under load; SQLite locked", short, databaseFaults},
+	{"12 wechat", "WeChat says -1, 502, 40001, 45009, 45011, 43101, 47003, hangs, breaks off", middle, wechatFaults},
+	{"13 forged", "callbacks that are forged, replayed, downgraded, oversized or nested; the year 2038", short, forgedCallbacks},
+	{"14 bombs", "gzip, brotli, nested JSON, huge bodies, headers and workbooks", short, bombs},
+	{"15 slowloris", "connections that drip while good people read", middle, slowloris},
+	{"16 spoof", "forged X-Forwarded-For, IPv6 neighbours", short, spoofed},
+	{"17 reuse", "ids of requests in cache, log, audit trail and database after thousands at once", short, buffersReused},
+	{"18 authorisation", "every route of the table, every role, own and other bodies and people", middle,
+		suite("handlers", "TestAccess|TestScope|TestTokensEnd|TestSeparateStaffListener", "as the table says; a route without an entry fails")},
+	{"21 purge", "an erased notice looked for in database, journal, Redis and backups", short, purged},
+	{"22 fuzz", "every fuzz target", middle, fuzzed},
+	{"23 audit", "rows of the audit log changed, deleted and moved, on both databases", middle,
+		suite("internal/store", "TestAuditTampering|TestAuditIsAppendOnly", "each is found and named")},
+	{"24 upgrade", "new program under load, kept alive and not, while cards are sent", middle, upgraded},
+	{"25 backup", "backup under load, restored and verified", short, backedUp},
+	{"27 herd", "cold start under load, empty Redis", middle, herd},
+	{"28 overload", "several times what misses can be served", middle, overloaded},
+	{"30 hotline", "100 turns of calls a second beside 1,000 reads a second", middle, telephoned},
+	{"29 leak", "many requests and reconnects, then quiet", middle, leaks},
+	{"20 personal", "ID numbers looked for wherever data goes, in this experiment and in all before it", short, personalData},
+}
