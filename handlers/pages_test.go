@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
+	"github.com/valyala/fasthttp"
 	"golang.org/x/net/html"
 
 	"gongkai/handlers"
@@ -371,5 +373,39 @@ func TestPreviewScreens(t *testing.T) {
 		if strings.Contains(page, idNumber) {
 			t.Errorf("%s shows an ID number", screen)
 		}
+	}
+}
+
+// TestPageKeepsUpWithDetail: a notice's page from the cache is served nearly as
+// fast as its JSON. Turns are taken, and the best of each counts: a busy machine
+// only makes some of them slower.
+func TestPageKeepsUpWithDetail(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.Rate, c.Burst = 1_000_000, 1_000_000 })
+	code := w.publish(t, w.draft(t, tender, "盐东镇道路改造工程施工招标公告", object{
+		"body_html": strings.Repeat("<p>本工程位于盐东镇，建设内容包括道路、排水、照明及绿化，工期一百八十日历天。</p>", 20)})).text("code")
+	paths := []string{"/api/v1/notices/" + code, "/n/" + code + "/1"}
+	client := &fasthttp.HostClient{Addr: w.addr, MaxConns: 1}
+	var req fasthttp.Request
+	var res fasthttp.Response
+	best := map[string]time.Duration{}
+	for range 30 {
+		for _, path := range paths {
+			req.SetRequestURI("http://" + w.addr + path)
+			req.Header.Set("Accept-Encoding", "br")
+			began := time.Now()
+			for range 100 {
+				if err := client.Do(&req, &res); err != nil || res.StatusCode() != 200 {
+					t.Fatalf("%s: %d %v", path, res.StatusCode(), err)
+				}
+			}
+			if took := time.Since(began); best[path] == 0 || took < best[path] {
+				best[path] = took
+			}
+		}
+	}
+	ratio := float64(best[paths[0]]) / float64(best[paths[1]])
+	t.Logf("requests of a page in the time of one of its JSON: %.2f (%v and %v for a hundred)", ratio, best[paths[1]], best[paths[0]])
+	if ratio < 0.8 {
+		t.Errorf("a page is served at %.2f of the rate of its JSON, want 0.8", ratio)
 	}
 }

@@ -230,8 +230,8 @@ function printSlip(article: HTMLElement): void {
   const at = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", dateStyle: "medium", timeStyle: "short" }).format(data.now());
   slip.textContent = "";
   slip.append(
-    el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
-    ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), ...line("热线", document.body.dataset.hotline ?? ""),
+    el("p", { class: "slip-site" }, document.querySelector(".brand")?.textContent ?? ""), el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
+    ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), el("p", { class: "slip-hint" }, "扫码看全文和最新版本"), ...line("热线", document.body.dataset.hotline ?? ""),
   );
   const img = slip.querySelector("img");
   const go = () => (cutAfter(slip), print());
@@ -267,6 +267,7 @@ async function offer(words: string[]): Promise<HTMLElement[]> {
 function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: number): void {
   const shown = el("output", { class: "typed", "aria-live": "polite", "aria-label": "已输入" });
   const found = el("div", { class: "found" });
+  found.addEventListener("scroll", buttons, { passive: true });
   const show = () => {
     shown.textContent = view.text || "输入 8 位公告编号，或拼音首字母";
     shown.classList.toggle("hint", !view.text);
@@ -285,6 +286,7 @@ function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: numbe
         if (turn !== drawing || typed !== view.text) return;
         words.append(...all);
         if (!all.length) none();
+        buttons();
       });
     }
     screen.next = from + per < result.items.length ? "more" : null;
@@ -346,14 +348,16 @@ function buttons(): void {
   byId<HTMLButtonElement>("next").disabled = !below() && (reading || !screen.next);
 }
 
-const above = () => main.scrollTop > 2;
-const below = () => main.scrollTop + main.clientHeight < main.scrollHeight - 2;
+/** paged is what the paging buttons move: what was found, above the pad, or all of the view. */
+const paged = () => main.querySelector<HTMLElement>(".found") ?? main;
+const above = () => paged().scrollTop > 2;
+const below = () => paged().scrollTop + paged().clientHeight < paged().scrollHeight - 2;
 
 /** turnPage shows what is further down or up: first on this page, then the next. */
 function turnPage(direction: 1 | -1): void {
   const screen = top();
   if (direction === 1 ? below() : above()) {
-    main.scrollBy({ top: direction * main.clientHeight * 0.85 });
+    paged().scrollBy({ top: direction * paged().clientHeight * 0.85 });
     return buttons();
   }
   if (direction === 1 && screen.next) screen.cursors.push(screen.next);
