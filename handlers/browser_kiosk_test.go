@@ -365,3 +365,29 @@ func TestKioskReadsAloud(t *testing.T) {
 		b.until(3*time.Second, fmt.Sprintf(`hushed > %d`, before))
 	}
 }
+
+// TestKioskClockIsWrong: what is over is over by the server's clock, whatever
+// the terminal's says.
+func TestKioskClockIsWrong(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.showcase(t)
+	for _, days := range []int{-400, 400} {
+		b := w.tab(t, 1080, 1920)
+		b.beforeLoad(fmt.Sprintf(`{
+			const Real = Date, wrong = %d * 86400000;
+			window.Date = class extends Real {
+				constructor(...args) { args.length ? super(...args) : super(Real.now() + wrong) }
+				static now() { return Real.now() + wrong }
+			};
+		}`, days))
+		b.open("/kiosk")
+		b.ready()
+		if over := eval[int](b, `document.querySelectorAll("main .row .over").length`); over > 0 || !eval[bool](b, `document.querySelector("main .row .open") !== null`) {
+			t.Errorf("%d days off: %d deadlines are shown as over", days, over)
+		}
+		if fresh := eval[string](b, `document.getElementById("fresh").innerText`); !strings.Contains(fresh, "数据更新 11/") {
+			t.Errorf("%d days off: %s", days, fresh)
+		}
+	}
+}

@@ -79,7 +79,8 @@ func describe(t *testing.T, req *http.Request, r reply) {
 		}
 		template, op = operation(doc, method, req.URL.EscapedPath())
 	}
-	if op == nil && r.status >= 400 && r.isPage() {
+	linked := req != nil && strings.HasPrefix(req.URL.Path, "/api/v1/attachments/") // by pages: a browser is told in one
+	if r.status >= 400 && r.isPage() && (op == nil || linked) {
 		return // checkErrorPage has read it
 	}
 	if op == nil { // then it must be an error, of the general form

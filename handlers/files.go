@@ -22,14 +22,15 @@ var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // getAttachment hands out a file of a public notice.
 //
-//	@Summary	附件下载
-//	@Tags		公告
-//	@Produce	*/*
-//	@Param		sha256	path		string	true	"附件内容的 SHA-256"
-//	@Success	200		{file}		file
-//	@Failure	404		{object}	Problem
-//	@Failure	410		{object}	Problem	"所属公告已撤回"
-//	@Router		/api/v1/attachments/{sha256} [get]
+//	@Summary		附件下载
+//	@Description	浏览器直接打开（Accept 含 text/html）时，错误是一个网页。
+//	@Tags			公告
+//	@Produce		*/*
+//	@Param			sha256	path		string	true	"附件内容的 SHA-256"
+//	@Success		200		{file}		file
+//	@Failure		404		{object}	Problem
+//	@Failure		410		{object}	Problem	"所属公告已撤回"
+//	@Router			/api/v1/attachments/{sha256} [get]
 func (s *Server) getAttachment(c *fiber.Ctx) error {
 	if err := readParams(c).err(); err != nil {
 		return err
@@ -218,7 +219,7 @@ type ChangeList struct {
 //
 //	@Summary	变更流：按提交顺序、无缺漏
 //	@Tags		公告
-//	@Param		after	query		int	false	"上次收到的最大 seq，默认 0"
+//	@Param		after	query		int			false	"上次收到的最大 seq，默认 0"
 //	@Param		page	query		PageParams	false	"分页"
 //	@Success	200		{object}	ChangeList
 //	@Failure	400		{object}	Problem

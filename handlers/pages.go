@@ -74,14 +74,16 @@ func (s *Server) page(app *fiber.App, path string, h fiber.Handler) {
 }
 
 // wantsPage reports whether an error is to be told as a page: on a page's
-// address, or on one that does not exist and that a browser asks for.
+// address, or where a browser asks for an attachment that a page links to, or
+// for what does not exist.
 func wantsPage(ctx *fasthttp.RequestCtx) bool {
 	if ctx.UserValue(keyPage) != nil {
 		return true
 	}
 	path := string(ctx.Path())
-	return routeOf(ctx) == routeNone && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/") &&
-		(ctx.IsGet() || ctx.IsHead()) && strings.Contains(string(ctx.Request.Header.Peek(fiber.HeaderAccept)), "text/html")
+	linked := strings.HasPrefix(path, "/api/v1/attachments/") ||
+		routeOf(ctx) == routeNone && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/assets/")
+	return linked && (ctx.IsGet() || ctx.IsHead()) && strings.Contains(string(ctx.Request.Header.Peek(fiber.HeaderAccept)), "text/html")
 }
 
 // failPage writes a problem as a page.

@@ -191,6 +191,17 @@ func TestHostileNotice(t *testing.T) {
 	}
 }
 
+// TestMissingAttachment: who follows a link to a file that is gone is told so in
+// a page, and a program in a problem.
+func TestMissingAttachment(t *testing.T) {
+	w := start(t)
+	path := "/api/v1/attachments/" + strings.Repeat("ab", 32)
+	w.page(t, path, 404).says("404", "回到首页")
+	if r := w.call(t, "GET", path, opts{want: 404}); r.header.Get("Content-Type") != "application/problem+json; charset=utf-8" && r.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("a program is told %s", r.header.Get("Content-Type"))
+	}
+}
+
 // TestLongTables are shown a page at a time, without a script.
 func TestLongTables(t *testing.T) {
 	w := start(t)

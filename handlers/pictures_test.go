@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -35,8 +36,8 @@ func TestPictures(t *testing.T) {
 	tenderCode := find("type=construction.tender_notice&sort=deadline&open=true")
 	for _, p := range []struct{ name, path string }{
 		{"h5-home", "/"}, {"h5-sector", "/s/housing"}, {"h5-notice", "/n/" + tenderCode}, {"h5-search", "/search?q=道路&open=true"},
-		{"h5-project", "/p/E3209020001000001"}, {"h5-table", "/n/" + find("type=housing.annual_quota")}, {"h5-corrected", "/n/" + correctedCode(t, base)},
-		{"h5-subscribe", "/subscribe?sector=housing"}, {"h5-missing", "/n/12345678"},
+		{"h5-project", "/p/E3209020001000001"}, {"h5-table", "/n/" + find("type=housing.annual_quota")}, {"h5-corrected", "/n/" + changedCode(t, base, "corrected")},
+		{"h5-subscribe", "/subscribe?sector=housing"}, {"h5-missing", "/n/12345678"}, {"h5-withdrawn", "/n/" + changedCode(t, base, "withdrawn")},
 	} {
 		b := w.tab(t, 390, 844)
 		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1.5)))
@@ -47,11 +48,17 @@ func TestPictures(t *testing.T) {
 	b.open("/")
 	b.tap("button", "大字")
 	b.picture("h5-elder", false)
+	paper := w.tab(t, 794, 1123) // A4 at 96 dots an inch
+	paper.open("/n/" + changedCode(t, base, "corrected"))
+	if _, err := chromedp.Call(paper.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	paper.picture("h5-print", true)
 	w.kioskPictures(t, tenderCode)
 }
 
-// correctedCode finds a notice with more than one revision.
-func correctedCode(t *testing.T, base string) string {
+// changedCode finds a notice that something was done to.
+func changedCode(t *testing.T, base, kind string) string {
 	for after := 0; ; after += 100 {
 		res, err := http.Get(base + "/api/v1/changes?limit=100&after=" + strconv.Itoa(after))
 		if err != nil {
@@ -66,10 +73,10 @@ func correctedCode(t *testing.T, base string) string {
 		err = json.NewDecoder(res.Body).Decode(&feed)
 		_ = res.Body.Close()
 		if err != nil || len(feed.Items) == 0 {
-			t.Fatal("no corrected notice in the demo", err)
+			t.Fatalf("no notice in the demo was %s: %v", kind, err)
 		}
 		for _, c := range feed.Items {
-			if c.Kind == "corrected" {
+			if c.Kind == kind {
 				return c.NoticeID
 			}
 		}
@@ -77,8 +84,11 @@ func correctedCode(t *testing.T, base string) string {
 }
 
 func (w *world) kioskPictures(t *testing.T, code string) {
-	b := w.kiosk(t, 1080, 1920, "")
+	b := w.kiosk(t, 1080, 1920, "?printer")
 	b.picture("kiosk-home", false)
+	b.tap("button", "编号 / 拼音")
+	b.picture("kiosk-pad", false)
+	b.tap("button", "首页")
 	b.tap("main .tile", "政府采购")
 	b.until(5*time.Second, `document.querySelector(".view-sector .row") && !document.querySelector("[aria-busy]")`)
 	b.picture("kiosk-sector", false)
@@ -86,9 +96,10 @@ func (w *world) kioskPictures(t *testing.T, code string) {
 	for _, letter := range "gzf" {
 		b.tap(".pad button", string(letter))
 	}
+	b.until(5*time.Second, `document.querySelector(".words button")`)
 	b.picture("kiosk-search", false)
 	b.type8(code)
-	b.until(5*time.Second, `document.querySelector("article h1") && document.querySelector(".hand img").naturalWidth`)
+	b.until(5*time.Second, `document.querySelector("article h1") && document.querySelector(".take img").naturalWidth`)
 	b.picture("kiosk-notice", false)
 	eval[bool](b, `forward(65)`)
 	b.until(3*time.Second, `document.getElementById("idle").open`)
@@ -99,8 +110,11 @@ func (w *world) kioskPictures(t *testing.T, code string) {
 	b.tap("button", "首页")
 	b.ready()
 	b.picture("kiosk-contrast", false)
-	wide := w.kiosk(t, 1920, 1080, "")
+	wide := w.kiosk(t, 1920, 1080, "?printer")
 	wide.picture("kiosk-landscape", false)
+	wide.tap("main .row", "公告")
+	wide.until(5*time.Second, `document.querySelector(".take img") && document.querySelector(".take img").naturalWidth`)
+	wide.picture("kiosk-landscape-notice", false)
 	small := w.kiosk(t, 768, 1366, "")
 	small.picture("kiosk-small", false)
 }

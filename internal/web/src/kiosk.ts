@@ -159,6 +159,7 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
   if (turn !== drawing) return;
   main.innerHTML = html; // made by the server's templates, text escaped, body_html reduced to its allow-list
   for (const a of main.querySelectorAll("a")) a.replaceWith(el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
+  for (const p of main.querySelectorAll(".pager")) p.replaceWith(el("p", { class: "sub" }, "其余各行请扫码在手机上看。"));
   for (const b of main.querySelectorAll<HTMLElement>("[data-open]")) b.addEventListener("click", () => open({ kind: "notice", code: b.dataset.open ?? "" }));
   const article = main.querySelector<HTMLElement>("article");
   if (article) {
