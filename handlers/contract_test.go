@@ -219,3 +219,26 @@ func sortedKeys[V any](m map[string]V) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// Every step of a notice says in the document that it knows If-Match and
+// Idempotency-Key: nothing else tells a client of them.
+func TestStepsDocumentTheirHeaders(t *testing.T) {
+	steps := regexp.MustCompile(`^/api/v1/staff/notices(/\{id\}(/[a-z-]+)?)?$`)
+	found := 0
+	for path, item := range mustContract(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			if method == http.MethodGet || !steps.MatchString(path) {
+				continue
+			}
+			found++
+			for _, name := range []string{"If-Match", "Idempotency-Key"} {
+				if op.Parameters.GetByInAndName("header", name) == nil {
+					t.Errorf("%s %s does not document %s", method, path, name)
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d steps", found)
+	}
+}

@@ -254,6 +254,7 @@ func (s *Server) getImportIssues(c *fiber.Ctx) error {
 //	@Summary	提交导入：全部写入并提交核验，或一条也不写
 //	@Tags		导入
 //	@Security	Bearer
+//	@Param		headers	header	StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"导入的 id"
 //	@Param		body	body		SubmitBody	false	"对提醒的确认"
 //	@Success	200		{object}	Import

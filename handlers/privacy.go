@@ -41,6 +41,7 @@ type PurgedPlace struct {
 //	@Summary	对个人信息检查结果放行（须由录入人以外的人说明理由）
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"公告的 id"
 //	@Param		body	body		ReasonBody	true	"必须公开的理由"
 //	@Success	200		{object}	StaffNotice

@@ -51,6 +51,13 @@ type Desk interface {
 	Audit(ctx context.Context, id string, before int64, limit int) (disclosure.AuditPage, error)
 }
 
+// StepHeaders documents what every step of a notice may be asked with; request
+// reads it.
+type StepHeaders struct {
+	IfMatch        string `header:"If-Match" validate:"optional" example:"\"3\""` // 带引号的版本号：只在公告仍是这一版时操作，否则 412
+	IdempotencyKey string `header:"Idempotency-Key" validate:"optional"`          // 每次操作一个新值，如 UUID；同一个值重发只执行一次
+}
+
 // request reads what a step of a notice is asked with: the actor, If-Match and
 // Idempotency-Key.
 func request(c *fiber.Ctx) (disclosure.Request, error) {
@@ -139,6 +146,7 @@ func (s *Server) refresh(c *fiber.Ctx) {
 //	@Summary	录入公告草稿
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		draft	body		Draft	true	"草稿"
 //	@Success	201		{object}	StaffNotice
 //	@Failure	422		{object}	Problem
@@ -204,6 +212,7 @@ func (s *Server) staffNotice(c *fiber.Ctx) (disclosure.StaffNotice, error) {
 //	@Summary	修改公告草稿
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string	true	"公告的 id"
 //	@Param		draft	body		Draft	true	"草稿全文"
 //	@Success	200		{object}	StaffNotice
@@ -220,6 +229,7 @@ func (s *Server) editNotice(c *fiber.Ctx) error {
 //	@Summary	删除公告草稿
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id	path	string	true	"公告的 id"
 //	@Success	204
 //	@Failure	409	{object}	Problem
@@ -242,6 +252,7 @@ type SubmitBody struct {
 //	@Summary	提交核验
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"公告的 id"
 //	@Param		body	body		SubmitBody	false	"对提醒的确认"
 //	@Success	200		{object}	StaffNotice
@@ -263,6 +274,7 @@ type RejectBody struct {
 //	@Summary	退回
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"公告的 id"
 //	@Param		body	body		RejectBody	true	"退回的原因"
 //	@Success	200		{object}	StaffNotice
@@ -293,6 +305,7 @@ type PublishBody struct {
 //	@Summary	核验并发布
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"公告的 id"
 //	@Param		body	body		PublishBody	false	"定时、确认与保密审查"
 //	@Success	200		{object}	StaffNotice
@@ -326,6 +339,7 @@ type CorrectBody struct {
 //	@Summary	起草更正公告
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"原公告的 id"
 //	@Param		body	body		CorrectBody	true	"更正的内容和原因"
 //	@Success	201		{object}	StaffNotice
@@ -348,6 +362,7 @@ type ReasonBody struct {
 //	@Summary	起草终止公告
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string		true	"原公告的 id"
 //	@Param		body	body		ReasonBody	true	"终止的原因"
 //	@Success	201		{object}	StaffNotice
@@ -371,6 +386,7 @@ type WithdrawBody struct {
 //	@Summary	撤回
 //	@Tags		经办
 //	@Security	Bearer
+//	@Param		headers	header		StepHeaders	false	"前提"
 //	@Param		id		path		string			true	"公告的 id"
 //	@Param		body	body		WithdrawBody	true	"撤回的原因"
 //	@Success	200		{object}	StaffNotice
