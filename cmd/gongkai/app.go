@@ -27,9 +27,10 @@ import (
 )
 
 const (
-	releaseInterval = time.Second // between looks for scheduled notices that are due
-	listInterval    = time.Minute // between looks for lists whose time is over
-	drainWindow     = time.Second // in which clients learn from a last answer to reconnect
+	releaseInterval = time.Second     // between looks for scheduled notices that are due
+	listInterval    = 2 * time.Second // between looks for lists whose time is over: three look-ups by index
+	scrubInterval   = time.Minute     // between tries to finish an erasure
+	drainWindow     = time.Second     // in which clients learn from a last answer to reconnect
 	shutdownTimeout = 8 * time.Second
 )
 
@@ -157,28 +158,38 @@ func (a *app) start(ctx context.Context) {
 	})
 }
 
-// expire takes lists of persons whose time is over out of the public, at once
-// and then every minute.
+// expire takes lists of persons whose time is over out of the public, and
+// finishes erasures that could not be finished at once.
 func (a *app) expire(ctx context.Context) {
-	tick := time.NewTicker(listInterval)
-	defer tick.Stop()
-	for {
-		n, err := a.publish.ExpireDue(ctx)
-		if err != nil && ctx.Err() == nil {
-			a.log.Error("lists did not expire; it is tried again", "error", err)
-		}
-		if n > 0 {
-			a.log.Info("lists of persons expired", "count", n)
-			_ = a.cache.Refresh(ctx) // its own poll sees it within a second otherwise
-		}
-		if _, err := a.store.Scrub(ctx, a.publish.Now()); err != nil && ctx.Err() == nil {
-			a.log.Error("an erasure is not complete; it is tried again", "error", err)
-		}
+	lists, scrub := time.NewTicker(listInterval), time.NewTicker(scrubInterval)
+	defer lists.Stop()
+	defer scrub.Stop()
+	for a.scrub(ctx); ; {
+		a.expireLists(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-scrub.C:
+			a.scrub(ctx)
+		case <-lists.C:
 		}
+	}
+}
+
+func (a *app) expireLists(ctx context.Context) {
+	n, err := a.publish.ExpireDue(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("lists did not expire; it is tried again", "error", err)
+	}
+	if n > 0 {
+		a.log.Info("lists of persons expired", "count", n)
+		_ = a.cache.Refresh(ctx) // its own poll sees it within a second otherwise
+	}
+}
+
+func (a *app) scrub(ctx context.Context) {
+	if _, err := a.store.Scrub(ctx, a.publish.Now()); err != nil && ctx.Err() == nil {
+		a.log.Error("an erasure is not complete; it is tried again", "error", err)
 	}
 }
 
