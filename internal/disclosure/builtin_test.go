@@ -381,6 +381,21 @@ func TestTypesAreWellMade(t *testing.T) {
 
 // Names are hidden in lists of people who receive something, and nowhere else:
 // experts, project leads, winners and office telephones are to be named.
+// The hotline says every type in a sentence of its own, and never leaves out
+// what closes when and for how much.
+func TestTypesHaveTheirSentence(t *testing.T) {
+	for _, typ := range builtinCatalog(t).Types {
+		if typ.Speak == "" {
+			t.Errorf("%s has no sentence", typ.Code)
+		}
+		for _, key := range []string{typ.DeadlineField, typ.AmountField} {
+			if key != "" && !strings.Contains(typ.Speak, "{"+key+"}") {
+				t.Errorf("%s does not say its %s: %s", typ.Code, key, typ.Speak)
+			}
+		}
+	}
+}
+
 func TestOnlyPersonalTypesMask(t *testing.T) {
 	c := builtinCatalog(t)
 	personal := []string{}
