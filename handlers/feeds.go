@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"html"
 	"strings"
 	"time"
 
@@ -105,6 +106,9 @@ func (s *Server) feed(head feedHead, page disclosure.NoticePage) ([]byte, error)
 		doc.FeedUrl, doc.Language = self, "zh-CN"
 		out, err := encode(doc)
 		return out, err
+	}
+	for _, item := range f.Items { // an Atom summary is markup, and a notice's is text
+		item.Description = strings.ReplaceAll(html.EscapeString(item.Description), "\n", "<br/>")
 	}
 	if f.Updated.IsZero() {
 		f.Updated = time.Unix(0, 0).UTC() // an Atom feed must have a time; this one has never changed

@@ -22,6 +22,7 @@ type atomFeed struct {
 		Title   string `xml:"title"`
 		Updated string `xml:"updated"`
 		Author  string `xml:"author>name"`
+		Summary string `xml:"summary"`
 		Links   []struct {
 			Href string `xml:"href,attr"`
 		} `xml:"link"`
@@ -76,6 +77,20 @@ func TestFeeds(t *testing.T) {
 	w.step(t, "reviewer", n.text("id"), "withdraw", object{"reason": "有误"})
 	if f, _ := w.atom(t, "/api/v1/feeds/construction.atom"); len(f.Entries) != 0 {
 		t.Error("a withdrawn notice is still in the feed")
+	}
+}
+
+// TestFeedsOfHostileText: what a notice says is text to a reader that takes a
+// summary for markup.
+func TestFeedsOfHostileText(t *testing.T) {
+	w := start(t)
+	w.publish(t, w.draft(t, tender, "道路招标公告", object{"summary": `工程<img src=x onerror=alert(1)> & 道路`}))
+	f, _ := w.atom(t, "/api/v1/feeds/construction.atom")
+	if got := f.Entries[0].Summary; !strings.Contains(got, "<br/>工程&lt;img src=x onerror=alert(1)&gt; &amp; 道路") {
+		t.Errorf("the Atom summary is %q", got)
+	}
+	if got := w.get(t, "/api/v1/feeds/construction.json").text("items.0.summary"); !strings.Contains(got, "\n工程<img src=x onerror=alert(1)> & 道路") {
+		t.Errorf("the JSON summary is %q", got)
 	}
 }
 

@@ -175,14 +175,16 @@ export class Data {
 
   /** count is how many public notices hold a word, among the stored ones where the server is out of reach. */
   async count(q: string): Promise<{ total: number; more: boolean }> {
-    try {
-      const res = await get("/api/v1/notices?" + new URLSearchParams({ q, limit: "1" }));
-      if (res.ok) {
-        const page: { total: number; total_capped: boolean } = await res.json();
-        return { total: page.total, more: page.total_capped };
+    if (this.online) {
+      try {
+        const res = await get("/api/v1/notices?" + new URLSearchParams({ q, limit: "1" }));
+        if (res.ok) {
+          const page: { total: number; total_capped: boolean } = await res.json();
+          return { total: page.total, more: page.total_capped };
+        }
+      } catch {
+        this.online = false;
       }
-    } catch {
-      this.online = false;
     }
     return { total: this.local({ q }).length, more: true };
   }
