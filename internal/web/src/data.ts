@@ -110,6 +110,11 @@ export class Data {
     this.heard = { server: Date.parse(asOf), at: performance.now() };
   }
 
+  /** hearOf takes the server's time from an answer. */
+  private hearOf(res: Response): void {
+    this.hear(res.headers.get("Date") || this.snapshot.as_of);
+  }
+
   /** now is the server's time: the terminal's clock may be wrong. */
   now(): number {
     return this.heard.server ? this.heard.server + performance.now() - this.heard.at : Date.parse(this.snapshot.as_of) || Date.now();
@@ -126,7 +131,7 @@ export class Data {
     const res = await get(`/api/v1/changes?after=${this.seq}&limit=100`, 2500);
     if (!res.ok) throw new Error("changes " + res.status);
     const feed: { items: { seq: number; kind: string; notice_id: string | null }[]; last_seq: number } = await res.json();
-    this.hear(res.headers.get("Date") ? new Date(res.headers.get("Date") as string).toISOString() : this.snapshot.as_of);
+    this.hearOf(res);
     const withdrawn: string[] = [];
     const changed: string[] = [];
     for (const c of feed.items) {
@@ -169,6 +174,7 @@ export class Data {
     if (cursor) v.set("cursor", cursor);
     const res = await get("/api/v1/notices?" + v);
     if (!res.ok) throw new Error("notices " + res.status);
+    this.hearOf(res); // before a row says what is over
     const page: { items: (Omit<Item, "body_name"> & { body: { name: string } })[]; next: string | null } = await res.json();
     return { items: page.items.map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
   }
