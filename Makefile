@@ -45,6 +45,7 @@ vuln: ## Look for known vulnerabilities in the binary; VULNDB names an offline d
 .PHONY: bench
 bench: ## Measure against rivals (architecture and figures: docs/performance.md).
 	scripts/bench
+	scripts/with-services go test ./push -run '^$$' -bench . -benchtime 3x -timeout 30m
 
 .PHONY: prove
 prove: ## Break what the program stands on and measure (ten minutes; LONG=1 for all).

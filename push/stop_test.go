@@ -14,7 +14,7 @@ import (
 // in the middle of a fan-out, with two workers.
 func TestP06WithdrawnNeverSent(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
-		const people = 3_000
+		const people = 10_000
 		followers(t, b, people)
 		b.fake.takes = 2 * time.Millisecond
 		n := b.publish("将被撤回的公告")

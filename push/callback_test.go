@@ -1,0 +1,236 @@
+package push_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/silenceper/wechat/v2/util"
+
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store/storetest"
+	"gongkai/push"
+)
+
+const callbackToken = "callback-token"
+
+// caller is WeChat calling back, in plain mode.
+type caller struct {
+	*bench
+	people *push.People
+	nonce  int
+}
+
+func newCaller(t *testing.T, b *bench) *caller {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"access_token":"T","expires_in":7200,"errcode":0}`)
+	}))
+	t.Cleanup(server.Close)
+	apps := []push.WeChatApp{}
+	for name, app := range map[string]string{"official": official, "mini": mini} {
+		apps = append(apps, push.WeChatApp{Name: name, Kind: disclosure.AppKind(name), AppID: app, Secret: "s", Token: callbackToken, Mode: push.ModePlain})
+	}
+	log := slog.New(slog.NewJSONHandler(b.logs, nil))
+	w, err := push.NewWeChat(push.WeChatConfig{APIURL: server.URL, OpenURL: server.URL, Apps: apps}, b.store, log, b.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return &caller{bench: b, people: &push.People{Store: b.store, WeChat: w, Templates: b.conf.Templates, PublicURL: "https://gongkai.test", Log: log,
+		Now: b.now, Metrics: b.worker("callbacks").Metrics()}}
+}
+
+// sign puts a signature of now on a body.
+func (c *caller) sign(app, body string) disclosure.Callback {
+	c.nonce++
+	stamp, nonce := strconv.FormatInt(c.now().Unix(), 10), strconv.Itoa(c.nonce)
+	return disclosure.Callback{App: app, Body: []byte(body),
+		Query: map[string]string{"timestamp": stamp, "nonce": nonce, "signature": util.Signature(callbackToken, stamp, nonce)}}
+}
+
+// post delivers a body under a signature of its own and returns the answer.
+func (c *caller) post(app, body string) string {
+	c.t.Helper()
+	reply, err := c.people.Receive(c.t.Context(), c.sign(app, body))
+	if err != nil {
+		c.t.Fatalf("%s: %v", body, err)
+	}
+	return string(reply.Body)
+}
+
+// says is a text message of the person o1.
+func (c *caller) says(words string) string {
+	c.nonce++
+	return c.post("official", fmt.Sprintf(`<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>%d</CreateTime><MsgType>text</MsgType><Content>%s</Content><MsgId>%d</MsgId></xml>`,
+		c.now().Unix(), words, c.nonce))
+}
+
+func (c *caller) event(event, rest string) string {
+	c.nonce++
+	return fmt.Sprintf(`<xml><ToUserName>gh</ToUserName><FromUserName>o1</FromUserName><CreateTime>%d</CreateTime><MsgType>event</MsgType><Event>%s</Event>%s</xml>`, c.nonce, event, rest)
+}
+
+func (c *caller) person() disclosure.Person {
+	c.t.Helper()
+	p, err := c.store.PersonOf(c.t.Context(), official, "o1")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+// wants lists what the person o1 has subscribed to.
+func (c *caller) wants() string {
+	c.t.Helper()
+	subs, err := c.store.Subscriptions(c.t.Context(), c.person().N)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var out []string
+	for _, s := range subs {
+		out = append(out, strings.Join(s.Sectors, "+")+" by "+s.Source)
+	}
+	return strings.Join(out, ", ")
+}
+
+const popup = `{"ToUserName":"gh","FromUserName":"m1","CreateTime":"1620963428","MsgType":"event","Event":"subscribe_msg_popup_event","List":[{"TemplateId":"tpl-once","SubscribeStatusString":"accept","PopupScene":"0"}]}`
+
+// TestP18CallbacksOnce: the same event three times, an hour later, and out of
+// order has one effect, and is answered well within WeChat's five seconds.
+func TestP18CallbacksOnce(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		skip := b.skip()
+		c := newCaller(t, b)
+		var slowest time.Duration
+		for i := range 3 {
+			if i == 2 {
+				skip(time.Hour) // WeChat repeats it under a new signature
+			}
+			began := time.Now()
+			if said := c.post("mini", popup); said != "success" {
+				t.Errorf("answered %q", said)
+			}
+			slowest = max(slowest, time.Since(began))
+		}
+		p, err := b.store.PersonOf(t.Context(), mini, "m1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, ledger, err := b.store.Consents(t.Context(), p.N)
+		if err != nil || len(left) != 1 || left[0].Left != 1 || len(ledger) != 1 {
+			t.Errorf("left %+v, ledger of %d, %v", left, len(ledger), err)
+		}
+		first := c.says("订阅 土地")
+		if again := c.post("official", c.event("unsubscribe", "")); again != "success" || !strings.Contains(first, "已订阅") {
+			t.Errorf("said %q, %q", first, again)
+		}
+		if slowest > time.Second {
+			t.Errorf("an answer took %v", slowest)
+		}
+	})
+}
+
+// TestEarlyReceipt: a receipt that beats the commit of the call's answer is kept
+// until then.
+func TestEarlyReceipt(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		b.expanded(1)
+		d := claimed(t, b.store, "w1", b.now(), time.Minute)
+		c.post("official", c.event("TEMPLATESENDJOBFINISH", "<MsgID>3557254367693750277</MsgID><Status>success</Status>"))
+		done := disclosure.Settled{Delivery: d, State: disclosure.DeliveryAccepted, MsgID: "3557254367693750277", At: b.now(), Called: true}
+		if n, err := b.store.Settle(t.Context(), "w1", []disclosure.Settled{done}); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		if got := b.states(); got[disclosure.DeliveryDelivered] != 1 {
+			t.Errorf("deliveries = %v", got)
+		}
+	})
+}
+
+// TestSignatureServesOneBody: in plain mode the signature does not cover the
+// body; whoever has seen one cannot use it for another.
+func TestSignatureServesOneBody(t *testing.T) {
+	s, u := storetest.SQLite(t)
+	c := newCaller(t, newBench(t, s, u))
+	c.post("official", c.event("subscribe", ""))
+	stolen := c.sign("official", c.event("SCAN", "<EventKey>s:land:k03</EventKey>"))
+	if _, err := c.people.Receive(t.Context(), stolen); err != nil {
+		t.Fatal(err)
+	}
+	stolen.Body = []byte(c.event("unsubscribe", ""))
+	if _, err := c.people.Receive(t.Context(), stolen); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeCallback}) {
+		t.Errorf("a signature served twice: %v", err)
+	}
+	if a := c.person().Accounts[0]; !a.Following {
+		t.Error("the forgery had an effect")
+	}
+}
+
+// TestChat: a person does in chat, or by a kiosk's code, what they could do on
+// the pages.
+func TestChat(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		n := b.publish("盐东镇道路招标")
+		if said := c.post("official", c.event("subscribe", "<EventKey>qrscene_s:land:k03</EventKey>")); !strings.Contains(said, "欢迎关注") || !strings.Contains(said, "已订阅") {
+			t.Errorf("following by a kiosk's code: %q", said)
+		}
+		for _, tt := range []struct{ say, answer, wants string }{
+			{"菜单", "住房保障", "land by scan:k03"},
+			{"订阅 住房", "已订阅", "land by scan:k03, housing by chat"},
+			{"订阅 住房保障", "", "land by scan:k03, housing by chat"},
+			{"订阅 没有的领域", "没有找到领域", "land by scan:k03, housing by chat"},
+			{"订阅 国有", "对应多个领域", "land by scan:k03, housing by chat"},
+			{"退订 土地", "已退订", "housing by chat"},
+			{n.Code, "盐东镇道路招标", "housing by chat"},
+			{"00000000", "", "housing by chat"},
+			{"&lt;script&gt;", "回复", "housing by chat"},
+			{"退订", "已退订", ""},
+		} {
+			if said := c.says(tt.say); !strings.Contains(said, tt.answer) || c.wants() != tt.wants {
+				t.Errorf("%q: answered %q; wants %q, not %q", tt.say, said, c.wants(), tt.wants)
+			}
+		}
+		for _, tt := range []struct {
+			say    string
+			paused bool
+		}{{"暂停", true}, {"恢复", false}, {"TD", false}} {
+			if c.says(tt.say); c.person().Paused != tt.paused {
+				t.Errorf("%q: paused is %v", tt.say, c.person().Paused)
+			}
+		}
+		b.quietLogs()
+	})
+}
+
+// TestEventsOfPeople: what WeChat says of people and accounts is carried out.
+func TestEventsOfPeople(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		c.post("official", c.event("subscribe", ""))
+		c.post("mini", strings.ReplaceAll(popup, "tpl-once", "tpl-nobody-knows"))
+		if traces := storetest.Traces(t, b.url, "tpl-nobody-knows"); len(traces) != 0 {
+			t.Errorf("a consent to a template that is not ours is in %v", traces)
+		}
+		c.post("official", c.event("unsubscribe", ""))
+		if c.person().Accounts[0].Following {
+			t.Error("still following")
+		}
+		c.post("official", c.event("user_authorization_cancellation", "<OpenID>o1</OpenID>"))
+		if _, err := b.store.PersonOf(t.Context(), official, "o1"); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeBadToken}) {
+			t.Errorf("after taking the authorisation back: %v", err)
+		}
+		c.post("mini", `{"ToUserName":"gh","FromUserName":"","CreateTime":1,"MsgType":"event","Event":"wxa_punish_event"}`)
+		st, err := b.store.PushStatus(t.Context(), b.now())
+		if err != nil || len(st.Switches) != 1 || st.Switches[0].Scope != disclosure.ScopeApp+mini {
+			t.Errorf("switches %+v, %v", st.Switches, err)
+		}
+	})
+}
