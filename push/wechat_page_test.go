@@ -47,7 +47,7 @@ func TestPagesShareOneTicket(t *testing.T) {
 		all.Go(func() { sign() })
 	}
 	all.Wait()
-	if sign() == sign() {
+	if first, second := sign(), sign(); first == second {
 		t.Error("two pages have the same nonce")
 	}
 	if asked.Load() != 1 {

@@ -6,5 +6,6 @@
 // compiler removes.
 package crashpoint
 
-// Hit marks a place. what tells those apart that share a line of code.
-func Hit(where, what string) {}
+// Hit marks a place by where and what; what tells those apart that share a line
+// of code.
+func Hit(_, _ string) {}
