@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,13 +22,37 @@ const deadlineSlack = time.Second
 // lazyListener hands out connections whose deadlines are armed lazily.
 type lazyListener struct{ net.Listener }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection. While the system has no file descriptor
+// or memory left for one it waits and tries again: fasthttp would take that for
+// the end of the listener, and the program would end with it.
 func (l lazyListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for pause := acceptPause; ; pause = min(2*pause, acceptLongest) {
+		c, err := l.Listener.Accept()
+		if err == nil {
+			return &lazyConn{Conn: c}, nil
+		}
+		if !scarce(err) {
+			return nil, err
+		}
+		timer := time.NewTimer(pause)
+		<-timer.C
 	}
-	return &lazyConn{Conn: c}, nil
+}
+
+// Between two tries of Accept when the system is short of what it takes.
+const (
+	acceptPause   = 5 * time.Millisecond
+	acceptLongest = time.Second
+)
+
+// scarce reports whether an error of Accept passes by itself.
+func scarce(err error) bool {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close stops accepting; a second time it does nothing.

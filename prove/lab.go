@@ -238,7 +238,7 @@ func (n *node) begin(ctx context.Context) error {
 	n.cmd = exec.CommandContext(ctx, n.binary, n.args...)
 	n.cmd.Dir, n.cmd.Env = n.lab.dir, append(os.Environ(), n.env...)
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (n *node) begin(ctx context.Context) error {
 }
 
 func (n *node) kill() {
-	_ = n.cmd.Process.Kill()
+	_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL) // with its successors, after upgrades
 	<-n.done
 }
 

@@ -41,6 +41,12 @@ func (l *lab) hire(ctx context.Context, n *node, args ...string) (*office, error
 		}
 		*p.token = t.Token
 	}
+	return o, o.learn(ctx, n, l.person)
+}
+
+// learn reads the types and their examples, which are of the day. person takes
+// the place of the examples' ID number, "" none.
+func (o *office) learn(ctx context.Context, n *node, person string) error {
 	var types struct {
 		Items []struct {
 			Code   string
@@ -52,7 +58,7 @@ func (l *lab) hire(ctx context.Context, n *node, args ...string) (*office, error
 		}
 	}
 	if err := o.call(ctx, n, "GET", "/api/v1/notice-types?limit=100", "", nil, http.StatusOK, &types); err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range types.Items {
 		fields := map[string]json.RawMessage{}
@@ -63,11 +69,14 @@ func (l *lab) hire(ctx context.Context, n *node, args ...string) (*office, error
 		}
 		b, err := json.Marshal(fields)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		o.templates[t.Code] = bytes.ReplaceAll(b, []byte(exampleID), []byte(l.person))
+		o.templates[t.Code] = b
+		if person != "" {
+			o.templates[t.Code] = bytes.ReplaceAll(b, []byte(exampleID), []byte(person))
+		}
 	}
-	return o, nil
+	return nil
 }
 
 // call asks an instance; out may be nil.
