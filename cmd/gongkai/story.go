@@ -372,7 +372,11 @@ func (t *storyteller) rest() {
 			}
 		}
 		for n := range 1 + i%2 {
-			t.add(3+(i*7+n*31)%140, chapter{typ: typ.Code, title: restTitle(typ, n), body: body})
+			days := 3 + (i*7+n*31)%140
+			if typ.Personal { // older ones have expired
+				days = 3 + 9*n
+			}
+			t.add(days, chapter{typ: typ.Code, title: restTitle(typ, n), body: body})
 		}
 	}
 }
