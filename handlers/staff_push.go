@@ -435,8 +435,7 @@ func (s *Server) getQuota(c *fiber.Ctx) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	day := workday.DateOf(s.Now()).String()
-	list, err := s.Pushes.Quotas(c.UserContext(), day)
+	list, err := s.Pushes.Quotas(c.UserContext(), workday.DateOf(s.Now()).String())
 	if err != nil {
 		return err
 	}
@@ -444,12 +443,19 @@ func (s *Server) getQuota(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := QuotaList{Items: []QuotaView{}, Day: day, Queue: st.Queue[disclosure.DeliveryQueued] + st.Queue[disclosure.DeliveryLeased], AsOf: disclosure.FormatInstant(s.Now())}
+	return sendJSON(c, QuotaJSON(list, st, s.Now()))
+}
+
+// QuotaJSON writes the shares of the day that now is in, and what the queue
+// would leave of them.
+func QuotaJSON(list []disclosure.Quota, st disclosure.PushStatus, now time.Time) QuotaList {
+	out := QuotaList{Items: []QuotaView{}, Day: workday.DateOf(now).String(), Queue: st.Queue[disclosure.DeliveryQueued] + st.Queue[disclosure.DeliveryLeased],
+		AsOf: disclosure.FormatInstant(now)}
 	for _, q := range list {
 		left := max(q.Limit-q.Used, 0)
 		out.Items = append(out.Items, QuotaView{q.App, q.Path, q.Limit, q.Used, left, q.Limit / 10, max(left-out.Queue, 0), instant(q.ParkedUntil)})
 	}
-	return sendJSON(c, out)
+	return out
 }
 
 // CardView is the notice as a card of one template.
@@ -476,6 +482,19 @@ type PushPreview struct {
 	Exact bool `json:"exact"`
 }
 
+// CardsJSON writes a notice's cards with the limits of their fields.
+func CardsJSON(fitted []disclosure.FittedCard) []CardView {
+	cards := []CardView{}
+	for _, f := range fitted {
+		v := CardView{App: f.App, Channel: string(f.Channel), Template: f.ID, Fields: []CardField{}}
+		for _, x := range f.Shown {
+			v.Fields = append(v.Fields, CardField{x.Key, x.Value, x.Text, x.Length, x.Limit, x.Cut})
+		}
+		cards = append(cards, v)
+	}
+	return cards
+}
+
 // pushPreview makes the card part of a preview.
 func (s *Server) pushPreview(ctx context.Context, n disclosure.StaffNotice) ([]CardView, PushPreview, error) {
 	if s.Audience == nil {
@@ -485,14 +504,7 @@ func (s *Server) pushPreview(ctx context.Context, n disclosure.StaffNotice) ([]C
 	if err != nil {
 		return nil, PushPreview{}, err
 	}
-	cards := []CardView{}
-	for _, f := range fitted {
-		v := CardView{App: f.App, Channel: string(f.Channel), Template: f.ID, Fields: []CardField{}}
-		for _, x := range f.Shown {
-			v.Fields = append(v.Fields, CardField{x.Key, x.Value, x.Text, x.Length, x.Limit, x.Cut})
-		}
-		cards = append(cards, v)
-	}
+	cards := CardsJSON(fitted)
 	ctx, cancel := context.WithTimeout(ctx, handleTimeout/2)
 	defer cancel()
 	people, exact, err := s.Audience.Count(ctx, n)

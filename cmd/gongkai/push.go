@@ -20,7 +20,7 @@ import (
 func newPush(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "push", Short: "查看、暂停、恢复、补发推送，检查微信配置"}
 	cmd.AddCommand(newPushStatus(p), newPushPause(p), newPushResume(p), newPushReplay(p, "replay", "重放：把结果不明和已放弃的重新排队（默认只计数）", []string{"dead", "unknown"}),
-		newPushReplay(p, "resend", "补发：把失败的也重新排队（默认只计数）", nil), newPushDoctor(p))
+		newPushReplay(p, "resend", "补发：把失败的也重新排队（默认只计数）", nil), newPushDoctor(p), newPushQuota(p), newPushPreview(p))
 	return cmd
 }
 

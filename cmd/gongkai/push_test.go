@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/store/storetest"
 	"gongkai/internal/wechatsim"
+	"gongkai/internal/workday"
 	"gongkai/push"
 )
 
@@ -71,5 +75,32 @@ func TestPushReachesAPhone(t *testing.T) {
 		if len(cards) != 1 {
 			t.Errorf("%s: the phone shows %d cards, want 1", fault, len(cards))
 		}
+	}
+}
+
+// TestPushPreviewAndQuota: the command line shows a notice's card with the
+// lengths of its fields, for how many it is, and what is left of the day.
+func TestPushPreviewAndQuota(t *testing.T) {
+	dir := t.TempDir()
+	u := "sqlite:" + filepath.Join(dir, "gongkai.db")
+	s := storetest.Open(t, u)
+	n := storetest.Publish(t, s, storetest.Content(t, s.Catalog(), "construction.tender_notice", "亭湖区盐东镇东闸路道路改造工程施工招标公告"), time.Now())
+	storetest.People(t, u, 3, storetest.Crowd{App: "wxa", Kind: disclosure.AppOfficial, Sector: "construction"})
+	if err := s.SetQuota(t.Context(), disclosure.Quota{App: "wxa", Path: "/cgi-bin/message/template/send", Day: workday.DateOf(time.Now()).String(), Used: 10, Limit: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	out, exit := cli(t, "push", "preview", n.Code, "--data", dir, "--wechat.official.appid", "wxa", "--wechat.official.template", "T1", "--json")
+	var preview cardPreview
+	if exit != exitOK || json.Unmarshal([]byte(out), &preview) != nil {
+		t.Fatalf("exit %d: %s", exit, out)
+	}
+	if *preview.Push.Count != 3 || len(preview.Cards) != 1 || preview.Cards[0].Fields[0].Limit != 20 || !preview.Cards[0].Fields[0].Cut || len([]rune(preview.Cards[0].Fields[0].Text)) != 20 {
+		t.Errorf("preview = %s", out)
+	}
+	if out, exit := cli(t, "push", "preview", "nothing", "--data", dir); exit == exitOK {
+		t.Errorf("a notice that is none: %s", out)
+	}
+	if out, exit := cli(t, "push", "quota", "--data", dir); exit != exitOK || !strings.Contains(out, "990") {
+		t.Errorf("exit %d: %s", exit, out)
 	}
 }
