@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -52,20 +54,25 @@ func (s settings) grow(ctx context.Context) error {
 	}
 	for _, q := range []struct {
 		title string
-		asked float64 // of the smallest by any other
-		paths func(settings) []string
+		paths func(sized) ([]string, error)
 	}{
-		{"list of a sector, one caller, from SQLite", 0, func(of settings) []string {
-			return of.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 20_000)
+		{"list of a sector", func(of sized) ([]string, error) {
+			return of.pages(disclosure.NoticeQuery{Sectors: []string{"procurement"}}, 20_000), nil
 		}},
-		{"search for two characters, one caller, from SQLite", 0, settings.twoCharacters},
-		{"search for four characters and more, one caller, from SQLite", 0, settings.fourCharacters},
+		{"one notice", sized.details},
+		{"search for two characters, first page", func(sized) ([]string, error) { return firstPages(2), nil }},
+		{"search for two characters, a page anywhere", func(of sized) ([]string, error) { return of.searches(2), nil }},
+		{"search for four characters and more, first page", func(sized) ([]string, error) { return firstPages(4), nil }},
 	} {
 		targets := make([]target, len(all))
 		for i, v := range all {
-			targets[i] = target{name: v.name, by: v.server, paths: q.paths(v.settings), conns: 1}
+			paths, err := q.paths(v)
+			if err != nil {
+				return err
+			}
+			targets[i] = target{name: v.name, by: v.server, paths: paths, conns: 1}
 		}
-		if _, err := s.compare(ctx, q.title, targets); err != nil {
+		if _, err := s.compare(ctx, q.title+", one caller, from SQLite", targets); err != nil {
 			return err
 		}
 	}
@@ -77,6 +84,26 @@ func (s settings) grow(ctx context.Context) error {
 		fmt.Printf("%s: ready after %v, %.1f MB of anonymous memory after the load\n", v.name, v.ready.Round(time.Millisecond), n)
 	}
 	return s.growPocketBase(ctx)
+}
+
+// details returns the addresses of notices from all over the database.
+func (v sized) details() ([]string, error) {
+	var paths []string
+	for _, page := range v.pages(disclosure.NoticeQuery{}, 60) {
+		list, _, err := get(v.url + page)
+		if err != nil {
+			return nil, err
+		}
+		var found struct{ Items []struct{ ID string } }
+		if err := json.Unmarshal(list, &found); err != nil {
+			return nil, err
+		}
+		for _, n := range found.Items {
+			paths = append(paths, detailPath+n.ID)
+		}
+	}
+	rand.Shuffle(len(paths), func(i, j int) { paths[i], paths[j] = paths[j], paths[i] })
+	return paths, nil
 }
 
 // growPocketBase measures the peer's list on the same sizes.

@@ -10,8 +10,9 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-// maxStep is how many candidates one step of a search reads at most.
-const maxStep = 400
+// maxStep is how many candidates one step of a search reads at most. Each step
+// makes the index walk again over what the earlier ones have read.
+const maxStep = 8000
 
 // byIndex lists the hits of the text index, newest first.
 func (l *lister) byIndex(ctx context.Context, terms disclosure.Terms, anyOf [][]string) (disclosure.NoticePage, error) {
@@ -124,7 +125,7 @@ func (l *lister) hits(ctx context.Context, p proposal, below int64, want int) ([
 			}
 		}
 		if len(p.terms.Checks) > 0 {
-			if proposed, err = l.confirm(ctx, p, proposed); err != nil {
+			if proposed, err = l.confirm(ctx, p, proposed, want-len(found)); err != nil {
 				return nil, err
 			}
 		}
@@ -210,9 +211,9 @@ func (l *lister) keep(ctx context.Context, c *conditions, seqs []int64) ([]int64
 		 ORDER BY n.seq DESC`, c.with(jsonText(seqs))...)
 }
 
-// confirm drops candidates whose text does not hold the words, unless it is
-// their project number that begins so.
-func (l *lister) confirm(ctx context.Context, p proposal, seqs []int64) ([]int64, error) {
+// confirm returns the first want candidates whose text holds the words or whose
+// project number begins so.
+func (l *lister) confirm(ctx context.Context, p proposal, seqs []int64, want int) ([]int64, error) {
 	if len(seqs) == 0 {
 		return nil, nil
 	}
@@ -235,7 +236,7 @@ func (l *lister) confirm(ctx context.Context, p proposal, seqs []int64) ([]int64
 	}
 	defer func() { _ = rows.Close() }()
 	kept := seqs[:0]
-	for rows.Next() {
+	for len(kept) < want && rows.Next() {
 		var seq int64
 		var text string // a text is long: any other type would copy it once more
 		if err := rows.Scan(&seq, &text); err != nil {
