@@ -51,6 +51,7 @@ func fill(app core.App, path string) error {
 		}
 	}
 	c.AddIndex("notices_sector", false, "sector, published_at", "")
+	c.AddIndex("notices_published", false, "published_at", "")
 	c.AddIndex("notices_code", true, "code", "")
 	if err := app.Save(c); err != nil {
 		return err
