@@ -58,7 +58,7 @@ func newHolidaysImport(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := p.open(cmd)
+		s, err := p.openOrCreate(cmd)
 		if err != nil {
 			return err
 		}
