@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
+	"os"
+	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -179,6 +181,11 @@ func withdrawStopsPush(ctx context.Context, l *lab) (outcome, error) {
 		mark: "0 after", passed: late == 0 && sent > 0 && sent < people*rounds}, nil
 }
 
+var (
+	linked  = regexp.MustCompile(`/n/(\d{8})`)
+	edition = regexp.MustCompile(`第(\d+)版`)
+)
+
 // revisionsInOrder corrects and withdraws notices at random while cards go out:
 // nobody is shown an older revision after a newer one.
 func revisionsInOrder(ctx context.Context, l *lab) (outcome, error) {
@@ -220,17 +227,21 @@ func revisionsInOrder(ctx context.Context, l *lab) (outcome, error) {
 	}
 	last, wrong := map[string]int{}, 0
 	for _, c := range list {
-		var rev int
 		if c.URL == nil {
 			continue
 		}
-		_, path, _ := strings.Cut(*c.URL, "/n/")
-		code, _, _ := strings.Cut(path, "/")
-		if _, err := fmt.Sscanf(c.Data["thing1"].Value, "第%d版", &rev); err != nil || !codes[code] {
+		link, title := linked.FindStringSubmatch(*c.URL), edition.FindStringSubmatch(c.Data["thing1"].Value)
+		if link == nil || title == nil || !codes[link[1]] {
 			continue
 		}
-		if rev <= last[c.Person+code] {
+		code := link[1]
+		rev, err := strconv.Atoi(title[1])
+		if err != nil {
+			return outcome{}, err
+		}
+		if before := last[c.Person+code]; rev <= before {
 			wrong++
+			fmt.Fprintf(os.Stderr, "%s has revision %d of %s after %d, at %s\n", c.Person, rev, code, before, c.At.Format(time.StampMilli))
 		}
 		last[c.Person+code] = rev
 	}

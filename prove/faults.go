@@ -170,7 +170,7 @@ func databaseFaults(ctx context.Context, l *lab) (outcome, error) {
 	}
 	reading.Wait()
 	lost := float64(t.failed) / float64(max(1, t.ok+t.failed+t.refused))
-	locked, lockedBack, err := l.tableLocked(ctx, c)
+	locked, lockedBack, err := l.tableLocked(ctx, c, ordinary.code)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -219,17 +219,13 @@ func (l *lab) during(ctx context.Context, n *node, code string, f func() error) 
 
 // tableLocked locks the notices, as a careless migration would, so that every
 // query of them takes a connection and waits.
-func (l *lab) tableLocked(ctx context.Context, c *cluster) (*tally, time.Duration, error) {
-	made, err := c.office.publishTender(ctx, c.nodes[0])
-	if err != nil {
-		return nil, 0, err
-	}
+func (l *lab) tableLocked(ctx context.Context, c *cluster, code string) (*tally, time.Duration, error) {
 	u, err := url.Parse(l.postgres)
 	if err != nil {
 		return nil, 0, err
 	}
 	u.Path = "/" + c.base
-	return l.during(ctx, c.nodes[0], made.code, func() error {
+	return l.during(ctx, c.nodes[0], code, func() error {
 		_, err := l.exec(ctx, l.dir, nil, "psql", "-XAtq", "-d", u.String(), "-c",
 			fmt.Sprintf("BEGIN; LOCK TABLE notice IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(%f); COMMIT", l.lockedFor().Seconds()))
 		return err

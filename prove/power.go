@@ -53,6 +53,20 @@ func (c change) apply(b []byte) []byte {
 	return b
 }
 
+// begin reads what the disk has before the trace.
+func (d *disk) begin(dir string) error {
+	list, err := filepath.Glob(filepath.Join(dir, "*.db*"))
+	for _, path := range list {
+		if strings.HasSuffix(path, "-shm") || strings.HasSuffix(path, ".lock") {
+			continue
+		}
+		b, e := os.ReadFile(path)
+		d.files[path] = &traced{sure: b}
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
 // sector is what a disk writes whole.
 const sector = 512
 
@@ -156,7 +170,7 @@ func unhex(s string) string {
 // take carries a call out on the disk. Directories are taken to be synced at
 // once: SQLite makes and removes no file that matters here.
 func (d *disk) take(c call, dir string) {
-	if filepath.Dir(c.path) != dir || strings.HasSuffix(c.path, "-shm") || !strings.Contains(filepath.Base(c.path), ".db") {
+	if filepath.Dir(c.path) != dir || strings.HasSuffix(c.path, "-shm") || strings.HasSuffix(c.path, ".lock") || !strings.Contains(filepath.Base(c.path), ".db") {
 		return
 	}
 	f := d.files[c.path]
@@ -194,8 +208,14 @@ func powerCut(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, impossible{"strace is missing: apt-get install strace"}
 	}
-	dir, err := l.folder()
+	// Other processes write untraced, so the office is hired before.
+	dir, first, o, err := l.alone(ctx)
 	if err != nil {
+		return outcome{}, err
+	}
+	first.quit()
+	d := &disk{random: l.rand, files: map[string]*traced{}}
+	if err := d.begin(dir); err != nil {
 		return outcome{}, err
 	}
 	trace, wrapper := filepath.Join(l.dir, "strace"), filepath.Join(l.dir, "traced")
@@ -207,7 +227,7 @@ func powerCut(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	steps, err := l.steps(ctx, n, dir)
+	steps, err := l.steps(ctx, n, o)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -215,15 +235,11 @@ func powerCut(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	<-n.done
-	return l.replay(ctx, dir, trace, steps)
+	return l.replay(ctx, d, dir, trace, steps)
 }
 
 // steps publishes and withdraws, and notes when each step was acknowledged.
-func (l *lab) steps(ctx context.Context, n *node, dir string) ([]acked, error) {
-	o, err := l.hire(ctx, n, "--data", dir)
-	if err != nil {
-		return nil, err
-	}
+func (l *lab) steps(ctx context.Context, n *node, o *office) ([]acked, error) {
 	var steps []acked
 	for i := range l.form.pick(5, 30, 90) {
 		made, err := o.publishTender(ctx, n)
@@ -242,7 +258,7 @@ func (l *lab) steps(ctx context.Context, n *node, dir string) ([]acked, error) {
 }
 
 // replay cuts the power at random points of a trace.
-func (l *lab) replay(ctx context.Context, dir, trace string, steps []acked) (outcome, error) {
+func (l *lab) replay(ctx context.Context, d *disk, dir, trace string, steps []acked) (outcome, error) {
 	calls, err := readTrace(trace)
 	if err != nil {
 		return outcome{}, err
@@ -253,7 +269,6 @@ func (l *lab) replay(ctx context.Context, dir, trace string, steps []acked) (out
 		cuts[i] = l.rand.IntN(len(calls))
 	}
 	slices.Sort(cuts)
-	d := &disk{random: l.rand, files: map[string]*traced{}}
 	lost, corrupt, done := 0, 0, 0
 	for at, c := range calls {
 		d.take(c, dir)
