@@ -88,7 +88,25 @@ func (s settings) preflight(ctx context.Context) error {
 	if free < leastFree {
 		return fmt.Errorf("only %d MB are free in %s; %d are needed (TMPDIR chooses another place)", free, os.TempDir(), leastFree)
 	}
-	return freePorts(12)
+	if err := freePorts(12); err != nil {
+		return err
+	}
+	return s.servers(ctx)
+}
+
+// servers asks whether the servers answer that experiments are made with.
+func (s settings) servers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for name, cmd := range map[string]*exec.Cmd{
+		"PostgreSQL": exec.CommandContext(ctx, "psql", "-XAtq", "-d", s.postgres, "-c", "SELECT 1"),
+		"Redis":      exec.CommandContext(ctx, "redis-cli", "-u", s.redis, "PING"),
+	} {
+		if out, err := cmd.CombinedOutput(); err != nil || name == "Redis" && !strings.Contains(string(out), "PONG") {
+			return fmt.Errorf("%s does not answer: %v: %s", name, err, out)
+		}
+	}
+	return nil
 }
 
 func freeMiB(dir string) (uint64, error) {
