@@ -21,10 +21,10 @@ import (
 	"gongkai/push"
 )
 
-// TestP16Year is a virtual year of everything at once: notices, corrections that
-// move deadlines and such that do not, terminations, withdrawals, quiet hours,
-// digests, one-off consents, days whose quota runs out, refusals of every class
-// and answers that are lost, with two workers that come and go. At its end every
+// TestP16Year is a virtual year of many things at once: notices, corrections that
+// move deadlines and such that do not, withdrawals, quiet hours, digests, one-off
+// consents, days whose quota runs out, refusals that ask for patience and answers
+// that are lost, with two workers that come and go. At its end every
 // row is in a terminal state, the counters agree with the database, and nobody
 // was ever sent what they must not be. GONGKAI_TEST_SEED repeats a run.
 func TestP16Year(t *testing.T) {
