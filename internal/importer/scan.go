@@ -117,10 +117,15 @@ func (s *scanner) readText() error {
 	return s.decode(chunk)
 }
 
+// maxEntity is the length of the longest reference that is read, from & to ;:
+// &#1114111; and two zeros. One that is padded further is refused wherever the
+// reader's pieces happen to end.
+const maxEntity = 12
+
 // unfinished returns where an entity or character begins that goes on after the
 // end of b.
 func unfinished(b []byte) int {
-	tail := b[max(0, len(b)-12):]
+	tail := b[max(0, len(b)-maxEntity):]
 	if i := bytes.LastIndexByte(tail, '&'); i >= 0 && bytes.IndexByte(tail[i:], ';') < 0 {
 		return len(b) - len(tail) + i
 	}
@@ -150,7 +155,7 @@ func (s *scanner) decode(raw []byte) error {
 		}
 		out = append(out, raw[:amp]...)
 		semi := bytes.IndexByte(raw[amp:], ';')
-		if semi < 0 {
+		if semi < 0 || semi >= maxEntity {
 			return fmt.Errorf("%w: an unfinished entity", errXML)
 		}
 		r, ok := entity(string(raw[amp+1 : amp+semi]))
