@@ -258,6 +258,9 @@ func (p *Push) react(ctx context.Context, d disclosure.Delivery, decision Decisi
 	if p.breaker.broken(d.App, class == disclosure.ClassIdentity) {
 		scope = disclosure.ScopeApp + d.App
 	}
+	if scope != "" || decision.Pause {
+		defer p.gate.hold()()
+	}
 	if scope != "" {
 		why := fmt.Sprintf("%s：%s（errcode %d）", disclosure.ClassNames[class], e.Text, e.Code)
 		p.log.Error("sending is stopped until somebody looks", "scope", scope, "class", class, "errcode", e.Code, "field", e.Field, "ip", e.IP, "rid", e.RID)

@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,11 +26,30 @@ type gate struct {
 	switches Switches
 	now      func() time.Time
 	last     atomic.Pointer[gateReading]
+	polls    atomic.Uint64 // begun so far
+	needed   atomic.Uint64 // the first poll that may be relied on
+	held     atomic.Int64
+	// releasing keeps needed from going back.
+	releasing sync.Mutex
 }
 
 type gateReading struct {
 	*disclosure.Gate
 	began time.Time // by the monotonic clock
+	poll  uint64
+}
+
+// hold closes the gate while this process writes down what it has just learnt is
+// forbidden, so that the calls after it wait instead of failing likewise. After
+// release it opens by a poll that begins then.
+func (g *gate) hold() (release func()) {
+	g.held.Add(1)
+	return func() {
+		g.releasing.Lock()
+		defer g.releasing.Unlock()
+		g.needed.Store(g.polls.Load() + 1)
+		g.held.Add(-1)
+	}
 }
 
 // run polls until ctx ends.
@@ -46,28 +66,28 @@ func (g *gate) run(ctx context.Context) {
 func (g *gate) poll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	began := g.now()
+	began, poll := g.now(), g.polls.Add(1)
 	known := g.last.Load()
 	generation, err := g.switches.Generation(ctx)
 	if err != nil {
 		return err
 	}
 	if known != nil && known.Generation == generation {
-		g.last.Store(&gateReading{known.Gate, began})
+		g.last.Store(&gateReading{known.Gate, began, poll})
 		return nil
 	}
 	read, err := g.switches.Gate(ctx)
 	if err != nil {
 		return err
 	}
-	g.last.Store(&gateReading{read, began})
+	g.last.Store(&gateReading{read, began, poll})
 	return nil
 }
 
 // open returns what is forbidden, or nil when that is not known for sure now.
 func (g *gate) open() *disclosure.Gate {
 	last := g.last.Load()
-	if last == nil || g.now().Sub(last.began) >= gateLife {
+	if last == nil || g.held.Load() > 0 || last.poll < g.needed.Load() || g.now().Sub(last.began) >= gateLife {
 		return nil
 	}
 	return last.Gate

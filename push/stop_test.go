@@ -117,7 +117,7 @@ func TestP13PoisonTemplate(t *testing.T) {
 		time.Sleep(push.SettleTime)
 		calls, _ := b.fake.count()
 		failed := b.states()[disclosure.DeliveryFailed]
-		if failed == 0 || calls > 200 {
+		if failed == 0 || calls > 120 { // a worker's call each may be under way
 			t.Errorf("%d calls, %d failed", calls, failed)
 		}
 		b.fake.mu.Lock()
