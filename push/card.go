@@ -18,6 +18,10 @@ func shanghaiDay(t time.Time) workday.Date { return workday.DateOf(t) }
 // errNothingToSay means that everything a digest was to tell is withdrawn.
 var errNothingToSay = errors.New("push: nothing to say")
 
+// errOlder means that the notice has a newer revision than the event tells of: a
+// card made now would say what the newer event's own card is about to say.
+var errOlder = errors.New("push: the notice has a newer revision")
+
 // cardCache keeps the cards of the events under way: one read serves all people.
 type cardCache struct {
 	mu      sync.Mutex
@@ -35,7 +39,8 @@ type cardEntry struct {
 
 const maxCards = 1_000
 
-// card returns what the event says of its notice, as public now.
+// card returns what the event says of its notice, while the revision it tells of
+// is the public one; after that it is errOlder.
 func (p *Push) card(ctx context.Context, d disclosure.Delivery) (disclosure.Card, error) {
 	k := cardKey{d.Event, d.Neutral}
 	p.cards.mu.Lock()
@@ -47,6 +52,9 @@ func (p *Push) card(ctx context.Context, d disclosure.Delivery) (disclosure.Card
 	n, err := p.store.Notice(ctx, disclosure.NoticeRef{ID: d.NoticeID})
 	if err != nil {
 		return disclosure.Card{}, err
+	}
+	if n.Rev > d.Rev {
+		return disclosure.Card{}, errOlder
 	}
 	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
 	if err != nil {

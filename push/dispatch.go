@@ -200,10 +200,13 @@ func (p *Push) uncalled(d disclosure.Delivery, wait time.Duration) disclosure.Se
 	return s
 }
 
-// unsent settles a delivery whose card could not be made.
+// unsent settles a delivery whose card could not be made. One of an older
+// revision goes back to the queue: the fan-out of the newer one supersedes it.
 func (p *Push) unsent(d disclosure.Delivery, err error) disclosure.Settled {
 	s := p.uncalled(d, 5*time.Second)
 	switch {
+	case errors.Is(err, errOlder):
+		s.NotBefore = s.At.Add(time.Second)
 	case errors.Is(err, errNothingToSay), errors.Is(err, &disclosure.Error{Code: disclosure.CodeWithdrawn}),
 		errors.Is(err, &disclosure.Error{Code: disclosure.CodeNotFound}):
 		s.State = disclosure.DeliveryCancelled

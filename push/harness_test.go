@@ -169,12 +169,17 @@ func (b *bench) worker(name string) *push.Push {
 	return push.New(b.conf, b.store, b.fake, push.NewSigner("test"), log, b.now, name)
 }
 
-// start runs a worker until stopped.
+// start makes a worker and runs it until stopped.
 func (b *bench) start(name string) *push.Push {
+	b.t.Helper()
+	return b.run(b.worker(name))
+}
+
+// run runs a worker until stopped.
+func (b *bench) run(p *push.Push) *push.Push {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	p := b.worker(name)
 	go func() { ended <- p.Run(ctx) }()
 	b.stop, b.ended = cancel, ended
 	done := false

@@ -1,13 +1,17 @@
 package push_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/store"
 	"gongkai/internal/store/storetest"
 	"gongkai/push"
 )
@@ -47,6 +51,45 @@ func TestP07NewestRevision(t *testing.T) {
 		}
 		if got := b.states(); got[disclosure.DeliverySuperseded] != people-had || got[disclosure.DeliveryAccepted] != people+had {
 			t.Errorf("deliveries = %v, %d had the old one", got, had)
+		}
+	})
+}
+
+// correcting is a store whose notice is corrected just before the first card of
+// it is made.
+type correcting struct {
+	*store.Store
+	bench  *bench
+	notice disclosure.Notice
+	once   sync.Once
+}
+
+// Notice implements push.Store.
+func (c *correcting) Notice(ctx context.Context, ref disclosure.NoticeRef) (disclosure.NoticeDetail, error) {
+	if got := c.bench.states(); got[disclosure.DeliveryLeased]+got[disclosure.DeliverySending] > 0 {
+		c.once.Do(func() { c.bench.correct(c.notice, "title", "新标题") })
+	}
+	return c.Store.Notice(ctx, ref)
+}
+
+// TestP07OneCardARevision: a card that is made while its notice is corrected does
+// not say beforehand what the correction's own card will say.
+func TestP07OneCardARevision(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const people = 5
+		followers(t, b, people)
+		n := b.publish("旧标题")
+		p := push.New(b.conf, &correcting{Store: b.store, bench: b, notice: n}, b.fake, push.NewSigner("test"), slog.New(slog.NewJSONHandler(b.logs, nil)), b.now, "w1")
+		b.run(p)
+		b.until("all have the new one", func() bool { return b.settled() && b.states()[disclosure.DeliveryAccepted] >= people })
+		b.stop()
+		for openid, got := range b.fake.perPerson() {
+			if got != 1 {
+				t.Errorf("%s has %d cards", openid, got)
+			}
+		}
+		if got := b.states(); got[disclosure.DeliveryAccepted] != people || got[disclosure.DeliverySuperseded] != people {
+			t.Errorf("deliveries = %v", got)
 		}
 	})
 }

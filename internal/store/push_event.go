@@ -221,42 +221,25 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 	return people, err
 }
 
-// sweptPhase marks a cancelled event of which nothing is left to cancel.
+// sweptPhase marks a closed event that has nothing left to be told.
 const sweptPhase = 9
 
-// Sweep cancels, in pieces of limit, what is queued of withdrawn notices, and
-// forgets callbacks that WeChat no longer repeats. It returns how many
-// deliveries it ended.
+// Sweep ends, in pieces of limit, what is still queued of events that are closed:
+// it is cancelled where the notice was withdrawn, and superseded for whoever has
+// the card of a newer revision. Most of it was ended when that happened; the rest
+// was on its way to a call then, and came back. It forgets callbacks that WeChat
+// no longer repeats, and returns how many deliveries it ended.
 func (s *Store) Sweep(ctx context.Context, limit int, now time.Time) (int64, error) {
 	var ended int64
 	err := s.write(ctx, "sweep", func(tx *sql.Tx) error {
-		events, err := all(ctx, tx, scanInt, `SELECT n FROM push_event WHERE open = 0 AND state = 'cancelled' AND phase <> $1 LIMIT 100`, sweptPhase)
+		ended = 0
+		closed, err := all(ctx, tx, scanInt, `SELECT n FROM push_event WHERE open = 0 AND phase <> $1 ORDER BY n LIMIT 100`, sweptPhase)
 		if err != nil {
 			return err
 		}
-		if len(events) > 0 {
-			res, err := tx.ExecContext(ctx, `
-				UPDATE delivery
-				   SET state = 'cancelled'
-				 WHERE n IN (SELECT n
-				               FROM delivery
-				              WHERE event_n IN `+s.d.inInts("$1")+` AND state IN ('queued', 'digest')
-				              LIMIT $2)`, jsonText(events), limit)
-			if err != nil {
+		if len(closed) > 0 {
+			if ended, err = s.sweepClosed(ctx, tx, jsonText(closed), limit); err != nil {
 				return err
-			}
-			if ended, err = res.RowsAffected(); err != nil {
-				return err
-			}
-			if ended == 0 { // what is in flight comes back to the queue, if at all, within a lease
-				if _, err := tx.ExecContext(ctx, `
-					UPDATE push_event
-					   SET phase = $1
-					 WHERE n IN `+s.d.inInts("$2")+`
-					   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_n = push_event.n AND d.state IN ('leased', 'sending'))`,
-					sweptPhase, jsonText(events)); err != nil {
-					return err
-				}
 			}
 		}
 		for _, stmt := range []string{`DELETE FROM wechat_seen WHERE at < $1`, `DELETE FROM wechat_receipt WHERE at < $1`} {
@@ -266,6 +249,41 @@ func (s *Store) Sweep(ctx context.Context, limit int, now time.Time) (int64, err
 		}
 		return nil
 	})
+	return ended, err
+}
+
+func (s *Store) sweepClosed(ctx context.Context, tx *sql.Tx, events string, limit int) (ended int64, err error) {
+	for state, condition := range map[disclosure.DeliveryState]string{
+		disclosure.DeliveryCancelled: `e.state = 'cancelled'`,
+		disclosure.DeliverySuperseded: `e.state <> 'cancelled'
+			AND EXISTS (SELECT 1
+			              FROM push_event f
+			              JOIN delivery k ON k.event_n = f.n AND k.person_n = d.person_n
+			             WHERE f.notice_id = e.notice_id AND f.rev > e.rev)`,
+	} {
+		res, err := tx.ExecContext(ctx, `
+			UPDATE delivery
+			   SET state = $1
+			 WHERE n IN (SELECT d.n
+			               FROM delivery d
+			               JOIN push_event e ON e.n = d.event_n
+			              WHERE d.event_n IN `+s.d.inInts("$2")+` AND d.state IN ('queued', 'digest') AND `+condition+`
+			              LIMIT $3)`, state, events, limit)
+		if err != nil {
+			return 0, err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		ended += n
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE push_event
+		   SET phase = $1
+		 WHERE n IN `+s.d.inInts("$2")+`
+		   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.event_n = push_event.n AND d.state IN ('queued', 'digest', 'leased', 'sending'))`,
+		sweptPhase, events)
 	return ended, err
 }
 
