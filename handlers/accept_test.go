@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -38,7 +39,7 @@ func TestAcceptOutlastsScarcity(t *testing.T) {
 			t.Fatalf("after %d tries: %v", l.tries, err)
 		}
 		_ = c.Close()
-		if _, err := (lazyListener{l}).Accept(); err != net.ErrClosed {
+		if _, err := (lazyListener{l}).Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("a closed listener: %v", err)
 		}
 	})
