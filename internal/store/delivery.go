@@ -21,6 +21,11 @@ func personQuiet(column string) string {
 
 const deliveryTables = `delivery d JOIN push_event e ON e.n = d.event_n LEFT JOIN subscription s ON s.n = d.sub_n`
 
+// stateUnindexed is the state of a delivery that is found by its number. No index
+// serves it: PostgreSQL would take the one of what is in flight, of which its
+// statistics know nothing, and hold each row of a batch against all of them.
+const stateUnindexed = `delivery.state || ''`
+
 func scanDelivery(rows *sql.Rows) (disclosure.Delivery, error) {
 	var d disclosure.Delivery
 	var lease, first, notBefore, expires, canary, dup, from, to, neutral int64
@@ -290,7 +295,7 @@ func (s *Store) Prepare(ctx context.Context, owner string, plan []disclosure.Pla
 			       not_before = CASE WHEN v.c8 = 0 THEN not_before ELSE v.c8 END, first_call_at = v.c9, attempt = attempt - v.c10,
 			       lease_until = $2
 			  FROM `+s.d.rows("$1", "iitttttiii")+` AS v
-			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $3 AND delivery.state = 'leased'
+			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $3 AND `+stateUnindexed+` = 'leased'
 			RETURNING n`, jsonText(rows), now.Add(lease).UnixMilli(), owner)
 		ready = going(plan, held)
 		return err
@@ -347,7 +352,7 @@ func (s *Store) Mark(ctx context.Context, owner string, list []disclosure.Delive
 			res, err := tx.ExecContext(ctx, `
 				UPDATE delivery
 				   SET state = 'sending', spent = $1, first_call_at = CASE WHEN first_call_at = 0 THEN $2 ELSE first_call_at END
-				 WHERE n = $3 AND owner = $4 AND attempt = $5 AND state = 'leased'
+				 WHERE n = $3 AND owner = $4 AND attempt = $5 AND `+stateUnindexed+` = 'leased'
 				   AND ($6 = 0 OR (SELECT COALESCE(SUM(delta), 0) FROM consent WHERE person_n = $7 AND app = $8 AND template = $9) > 0)`,
 				flag(spends), now.UnixMilli(), d.N, owner, d.Attempt, flag(spends), d.Person, d.App, d.Template)
 			if err != nil {

@@ -38,7 +38,7 @@ func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Sett
 			       spent = CASE WHEN v.c3 = 'queued' THEN 0 ELSE spent END,
 			       first_call_at = CASE WHEN v.c14 = 1 THEN v.c15 ELSE first_call_at END
 			  FROM `+s.d.rows("$1", "iittttiiitttiii")+` AS v
-			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND delivery.state IN ('leased', 'sending')
+			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND `+stateUnindexed+` IN ('leased', 'sending')
 			RETURNING n`, jsonText(rows), owner)
 		if err != nil {
 			return err
