@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -80,14 +82,30 @@ func (c Caller) first() time.Duration {
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 
-// freePort returns an even port with room for the media of many calls above it.
+// mediaPorts is what SIPp binds: audio and video, each with its control port.
+const mediaPorts = 4
+
+// freePort returns an even port that is free with those above it. It is below
+// what the kernel gives to others, so that it is free still when SIPp binds it.
 func freePort(ctx context.Context) (string, error) {
-	probe, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		port := 12_000 + 2*rand.IntN(8_000)
+		if bindable(ctx, port) {
+			return strconv.Itoa(port), nil
+		}
 	}
-	port := probe.LocalAddr().(*net.UDPAddr).Port &^ 1
-	return strconv.Itoa(port), probe.Close()
+	return "", errors.New("no free port for the media")
+}
+
+func bindable(ctx context.Context, port int) bool {
+	for i := range mediaPorts {
+		probe, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp4", fmt.Sprintf("127.0.0.1:%d", port+i))
+		if err != nil {
+			return false
+		}
+		defer func() { _ = probe.Close() }()
+	}
+	return true
 }
 
 // pcap is a capture of RTP with the keys as telephone events (RFC 4733): one
