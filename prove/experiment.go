@@ -193,6 +193,9 @@ func (l *lab) try(ctx context.Context, e experiment) row {
 
 // printTable prints what was found, as Markdown.
 func printTable(out io.Writer, s settings, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	name := []string{"short", "middle", "long"}[s.form]
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nSeed %d, %s form; %s; %s\n\n| | what is tried | figure | mark | |\n|---|---|---|---|---|\n", s.seed, name, machine(), s.version())

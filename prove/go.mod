@@ -3,7 +3,7 @@ module gongkai/prove
 go 1.26.0
 
 require (
-	github.com/Shopify/toxiproxy/v2 v2.12.0
+	github.com/Shopify/toxiproxy/v2 v2.12.0 // newest; the module proxy lists to v2.5.0 only and serves this by its exact version
 	github.com/rs/zerolog v1.33.0
 )
 
