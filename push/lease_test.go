@@ -116,3 +116,21 @@ func TestForgottenKey(t *testing.T) {
 		})
 	}
 }
+
+// TestRecoveryInPieces: more cards than one piece of recovery takes wait for the
+// next piece; none of those whose key WeChat knows is given up.
+func TestRecoveryInPieces(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const people, piece = 30, 12
+		b.expanded(people)
+		storetest.Exec(t, storetest.Raw(t, b.url), fmt.Sprintf(`UPDATE delivery SET state = 'sending', owner = 'gone', channel = 'template', attempt = 1,
+			first_call_at = %[1]d, lease_until = %[1]d + 1000`, b.now().UnixMilli()))
+		later := b.now().Add(time.Minute)
+		for left := people; left > 0; left -= piece {
+			want := disclosure.Recovery{Requeued: int64(min(piece, left))}
+			if got, err := b.store.Recover(t.Context(), piece, later); err != nil || got != want {
+				t.Fatalf("with %d left: recovered %+v, %v; want %+v", left, got, err, want)
+			}
+		}
+	})
+}

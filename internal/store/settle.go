@@ -181,13 +181,14 @@ func (s *Store) Recover(ctx context.Context, limit int, now time.Time) (disclosu
 		if r.Requeued, err = lost(`state = 'queued', owner = '', attempt = attempt - 1, spent = 0`, `state = 'leased'`); err != nil {
 			return err
 		}
-		keyed := `state = 'sending' AND channel = 'template' AND first_call_at > ` + itoa(now.Add(-disclosure.KeyedLife).UnixMilli())
-		n, err := lost(`state = 'queued', owner = ''`, keyed)
+		known := itoa(now.Add(-disclosure.KeyedLife).UnixMilli())
+		n, err := lost(`state = 'queued', owner = ''`, `state = 'sending' AND channel = 'template' AND first_call_at > `+known)
 		if err != nil {
 			return err
 		}
 		r.Requeued += n
-		old := ` AND (channel = 'template' OR first_call_at < ` + itoa(now.Add(-disclosure.KeylessWait).UnixMilli()) + `)`
+		// What WeChat still knows and the limit left out is for the next piece.
+		old := ` AND first_call_at < CASE WHEN channel = 'template' THEN ` + known + ` + 1 ELSE ` + itoa(now.Add(-disclosure.KeylessWait).UnixMilli()) + ` END`
 		if r.Again, err = lost(`state = 'queued', owner = '', maybe_dup = 1, spent = 0`,
 			`state = 'sending' AND channel <> 'template' AND priority = 0 AND maybe_dup = 0`+old); err != nil {
 			return err
