@@ -75,6 +75,10 @@ type Decision struct {
 // maxAttempts is how often a row is tried.
 const maxAttempts = 8
 
+// urgentPatience is how long an urgent card waits when its person has had too
+// many just now.
+const urgentPatience = 10 * time.Minute
+
 // classRule is what one class of failure leads to.
 type classRule func(d disclosure.Delivery, tries int, now time.Time) Decision
 
@@ -115,7 +119,10 @@ var rules = map[disclosure.Class]classRule{
 	disclosure.ClassPace: func(_ disclosure.Delivery, _ int, now time.Time) Decision {
 		return Decision{State: disclosure.DeliveryQueued, At: now.Truncate(time.Minute).Add(time.Minute), Refund: true, Slow: true}
 	},
-	disclosure.ClassPacePerson: func(_ disclosure.Delivery, _ int, now time.Time) Decision {
+	disclosure.ClassPacePerson: func(d disclosure.Delivery, _ int, now time.Time) Decision {
+		if d.Priority == disclosure.PriorityUrgent { // tomorrow's digest may be too late
+			return Decision{State: disclosure.DeliveryQueued, Wait: urgentPatience, Refund: true}
+		}
 		return Decision{State: disclosure.DeliveryDigest, At: disclosure.NextDigest(now), Refund: true}
 	},
 	disclosure.ClassSerialise: func(disclosure.Delivery, int, time.Time) Decision {

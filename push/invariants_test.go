@@ -59,6 +59,18 @@ func (b *bench) correct(n disclosure.Notice, member, text string) {
 	}
 }
 
+// terminate publishes the termination of a notice.
+func (b *bench) terminate(n disclosure.Notice) {
+	b.t.Helper()
+	now, err := b.store.Staff(b.t.Context(), disclosure.NoticeRef{ID: n.ID})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.store.Apply(b.t.Context(), nil, storetest.Amended(b.t, b.store.Catalog(), now.Notice, nil, b.now())...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func (b *bench) event(i int) disclosure.PushFunnel {
 	b.t.Helper()
 	page, err := b.store.Pushes(b.t.Context(), 0, 100)

@@ -92,6 +92,9 @@ func (p *Push) expandMatching(ctx context.Context, f *disclosure.FanOut) (done b
 			}
 		}
 		now, daily := choose(list, subject)
+		if f.Priority == disclosure.PriorityUrgent { // by half past eight the deadline may be over
+			now, daily = append(now, daily...), nil
+		}
 		added, lost, err := p.store.Expand(ctx, p.owner, *f, now, daily, p.now(), matchLease)
 		p.metrics.matched(added)
 		if err != nil || lost {

@@ -74,11 +74,11 @@ type FanOut struct {
 // eventLife is how long an event is worth a card.
 const eventLife = 72 * time.Hour
 
-// NewPushEvent decides what subscribers hear of a transition. deadlineBefore is
-// that of the public revision before, t the type it was written by. ok is false
-// for what is no news: a correction's own publication is told as the original's
-// new revision.
-func NewPushEvent(tr Transition, deadlineBefore time.Time, t *NoticeType) (e PushEvent, ok bool) {
+// NewPushEvent decides what subscribers hear of a transition. was is the public
+// content that a correction replaces, t the type that the new one is written by.
+// ok is false for what is no news: a correction's own publication is told as the
+// original's new revision.
+func NewPushEvent(tr Transition, was Content, t *NoticeType) (e PushEvent, ok bool) {
 	e = PushEvent{NoticeID: tr.Notice.ID, Rev: tr.Notice.Rev, Sector: tr.Notice.SectorCode(), State: EventPending, Canary: true,
 		Kind: EventPublished, Priority: PriorityOrdinary, At: tr.At, Expires: tr.At.Add(eventLife)}
 	switch tr.Action {
@@ -88,7 +88,7 @@ func NewPushEvent(tr Transition, deadlineBefore time.Time, t *NoticeType) (e Pus
 		}
 	case ActionCorrect:
 		e.Kind, e.Priority = EventCorrected, PriorityAmended
-		if !tr.Notice.DeadlineAt(t).Equal(deadlineBefore) {
+		if tr.Notice.movesDeadline(was, t, tr.At) {
 			e.Priority = PriorityUrgent
 		}
 	case ActionTerminate:

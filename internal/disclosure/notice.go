@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,6 +177,11 @@ func (c Content) DeadlineAt(t *NoticeType) time.Time {
 	if !ok {
 		return time.Time{}
 	}
+	return c.endOf(f)
+}
+
+// endOf is the last instant of what a date, datetime or period field says.
+func (c Content) endOf(f Field) time.Time {
 	switch v := c.Fields[f.Key].(type) {
 	case string:
 		if f.Kind == FieldDatetime {
@@ -194,6 +200,22 @@ func (c Content) DeadlineAt(t *NoticeType) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// movesDeadline reports whether a correction made now moves the deadline of a
+// notice that people act on, or another date of it that is still ahead: whoever
+// is late with the deposit (保证金) has lost as surely as whoever bids late.
+func (c Content) movesDeadline(was Content, t *NoticeType, now time.Time) bool {
+	if !c.DeadlineAt(t).Equal(was.DeadlineAt(t)) {
+		return true
+	}
+	return t.DeadlineField != "" && slices.ContainsFunc(t.Fields, func(f Field) bool {
+		if f.Kind != FieldDate && f.Kind != FieldDatetime && f.Kind != FieldPeriod {
+			return false
+		}
+		before, after := was.endOf(f), c.endOf(f)
+		return !before.Equal(after) && (before.After(now) || after.After(now))
+	})
 }
 
 // Amount returns the value of the money field that the type names, and whether

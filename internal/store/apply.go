@@ -45,7 +45,7 @@ func (s *Store) Apply(ctx context.Context, receipt *disclosure.Receipt, ts ...di
 // applyAll writes the transitions in the transaction and fills in codes and
 // positions.
 func (s *Store) applyAll(ctx context.Context, tx *sql.Tx, ts []disclosure.Transition) error {
-	a := &applier{Store: s, tx: tx, codes: map[string]string{}, deadlines: map[string]int64{}}
+	a := &applier{Store: s, tx: tx, codes: map[string]string{}, before: map[string]disclosure.Content{}}
 	var err error
 	if a.at, err = s.reading(ctx, tx); err != nil {
 		return err
@@ -95,8 +95,8 @@ type applier struct {
 	at    disclosure.Reading
 	codes map[string]string // of the notices created so far, by id
 
-	deadlines map[string]int64 // before the transaction, of the notices it corrects
-	purged    map[string]int64 // what an erasure took away, by place
+	before map[string]disclosure.Content // the public content of the notices it corrects
+	purged map[string]int64              // what an erasure took away, by place
 }
 
 // apply writes everything of one transition that needs no feed position.
@@ -113,7 +113,7 @@ func (a *applier) apply(ctx context.Context, t *disclosure.Transition) error {
 			return err
 		}
 	default:
-		if err := a.rememberDeadline(ctx, t); err != nil {
+		if err := a.rememberContent(ctx, t); err != nil {
 			return err
 		}
 		if err := a.update(ctx, t); err != nil {

@@ -7,18 +7,19 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-// rememberDeadline keeps the deadline of the public revision that the
-// transition is about to replace: moving it makes a correction urgent.
-func (a *applier) rememberDeadline(ctx context.Context, t *disclosure.Transition) error {
+// rememberContent keeps the public content that the transition is about to
+// replace: moving a deadline of it makes a correction urgent.
+func (a *applier) rememberContent(ctx context.Context, t *disclosure.Transition) error {
 	if t.Action != disclosure.ActionCorrect {
 		return nil
 	}
-	var at int64
-	if err := a.tx.QueryRowContext(ctx, `SELECT deadline_at FROM notice WHERE id = $1`, t.Notice.ID).Scan(&at); err != nil {
+	var doc string
+	if err := a.tx.QueryRowContext(ctx, `SELECT r.doc FROM `+noticeTables+` WHERE n.id = $1`, t.Notice.ID).Scan(&doc); err != nil {
 		return err
 	}
-	a.deadlines[t.Notice.ID] = at
-	return nil
+	var err error
+	a.before[t.Notice.ID], err = decodeContent(doc)
+	return err
 }
 
 // outbox writes what subscribers are to hear of the transition, in its own
@@ -31,7 +32,7 @@ func (a *applier) outbox(ctx context.Context, t *disclosure.Transition) error {
 	if err != nil {
 		return err
 	}
-	e, ok := disclosure.NewPushEvent(*t, disclosure.FromMilliseconds(a.deadlines[t.Notice.ID]), typ)
+	e, ok := disclosure.NewPushEvent(*t, a.before[t.Notice.ID], typ)
 	if !ok {
 		return nil
 	}

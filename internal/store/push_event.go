@@ -137,15 +137,25 @@ func (s *Store) supersede(ctx context.Context, tx *sql.Tx, f disclosure.FanOut) 
 
 // ExpandEarlier writes a delivery for everybody who was told of an older
 // revision, whatever their filter says now: whoever has the old one hears of the
-// new. It works on people after the cursor and says where it came to.
+// new, at once or with the digest as the subscription has it that told them. One
+// that is gone or paused tells nothing more. It works on people after the cursor
+// and says where it came to.
 func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.FanOut, limit int, now time.Time, lease time.Duration) (next disclosure.FanOut, added int64, lost bool, err error) {
 	err = s.write(ctx, "expand earlier", func(tx *sql.Tx) error {
-		people, err := all(ctx, tx, scanInt, `
-			SELECT DISTINCT d.person_n
+		var subs []int64
+		people, err := all(ctx, tx, func(rows *sql.Rows) (person int64, err error) {
+			var sub int64
+			err = rows.Scan(&person, &sub)
+			subs = append(subs, sub)
+			return person, err
+		}, `
+			SELECT d.person_n, MIN(s.n)
 			  FROM delivery d
 			  JOIN push_event e ON e.n = d.event_n
+			  JOIN subscription s ON s.n = d.sub_n AND s.paused = 0
 			 WHERE e.notice_id = $1 AND e.rev < $2 AND d.person_n > $3 AND d.state <> 'cancelled'
-			 ORDER BY 1
+			 GROUP BY d.person_n
+			 ORDER BY d.person_n
 			 LIMIT $4`, f.NoticeID, f.Rev, f.Cursor, limit)
 		if err != nil {
 			return err
@@ -162,12 +172,16 @@ func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.Fa
 		if err := advance(ctx, tx, owner, next, now, lease); err != nil {
 			return err
 		}
+		waits := `mode = 'daily'`
+		if f.Priority == disclosure.PriorityUrgent {
+			waits = `1 = 0`
+		}
 		res, err := tx.ExecContext(ctx, deliver+`
-			SELECT $1, n, 0, $2, 'queued', $3, $4, $5, `+deliverBlank+`
-			  FROM person
-			 WHERE n IN `+s.d.inInts("$6")+`
+			SELECT $1, person_n, n, $2, CASE WHEN `+waits+` THEN 'digest' ELSE 'queued' END, CASE WHEN `+waits+` THEN CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END, $5, $6, `+deliverBlank+`
+			  FROM subscription
+			 WHERE n IN `+s.d.inInts("$7")+`
 			    ON CONFLICT (event_n, person_n) DO NOTHING`,
-			f.N, int(f.Priority), now.UnixMilli(), f.Expires.UnixMilli(), now.UnixMilli(), jsonText(people))
+			f.N, int(f.Priority), disclosure.NextDigest(now).UnixMilli(), now.UnixMilli(), f.Expires.UnixMilli(), now.UnixMilli(), jsonText(subs))
 		if err != nil {
 			return err
 		}
