@@ -42,6 +42,10 @@ var access = map[string]string{
 	"POST /api/v1/staff/kiosks/{pairing_code}/approve": "a",
 	"POST /api/v1/staff/kiosks/{id}/revoke":            "a",
 
+	"GET /api/v1/staff/callbacks":              "erao",
+	"POST /api/v1/staff/callbacks/{id}/reveal": "era",
+	"POST /api/v1/staff/callbacks/{id}/done":   "era",
+
 	"GET /api/v1/staff/{kind}":              "erao",
 	"POST /api/v1/staff/{kind}":             "a",
 	"GET /api/v1/staff/{kind}/{id}":         "erao",

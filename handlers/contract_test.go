@@ -170,6 +170,9 @@ func validOf(path, name string) string {
 	if strings.HasPrefix(path, "/api/v1/deadlines") && (name == "from" || name == "to") {
 		return "2026-12-01"
 	}
+	if path == "/api/v1/staff/callbacks" && name == "status" {
+		return "open"
+	}
 	return valid[name]
 }
 

@@ -66,7 +66,7 @@ func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	w.store, file = storetest.SQLite(t)
 	w.cache = cache.New(cache.Options{Source: w.store, Now: w.Now})
 	w.service = &publish.Service{Store: w.store, Now: w.Now, Extract: &extract.Reader{}, Caches: []publish.Purger{w.cache}}
-	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store,
+	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store, Callbacks: w.service,
 		Subscribers: w.store, Pushes: w.store,
 		Log: slog.New(slog.NewJSONHandler(w.logs, nil)), Now: w.Now, Swagger: docs.Swagger, OpenAPI: docs.OpenAPI,
 		Imports:   importer.New(w.service, w.service, w.Now),

@@ -112,7 +112,7 @@ func (h *hotline) attempt(ctx context.Context, in turnInput, secret string) (r h
 	}
 	r.turn, r.err = h.answer(ctx, in)
 	if r.err == nil && h.audio != nil && r.turn.prompt != "" {
-		r.turn.audio = h.audio.offer(r.turn.prompt, r.turn.notices, r.turn.node == nodeResult)
+		r.turn.audio = h.audio.offer(r.turn.prompt, r.turn.notices, r.turn.node == nodeResult || r.turn.node == nodeConfirm)
 	}
 	return r
 }

@@ -29,6 +29,7 @@ type HotlineConfig struct {
 	Workdays    Workdays // nil: the published calendar
 	Keymap      Keymap
 	Wording     Wording
+	NoCallbacks bool  // callers are not offered a call back
 	TurnRate    int   // turns a minute from one caller; 0: 600
 	Voice       Voice // reads prompts aloud; nil: the engine on the line does
 	AudioDir    string
@@ -74,7 +75,8 @@ type Keymap struct {
 }
 
 // Wording replaces phrases; an empty member keeps the usual one. {name},
-// {hours} and {number} stand for the hotline, its hours and the number dialled.
+// {hours}, {number} and {when} stand for the hotline, its hours, the number
+// dialled and an instant.
 type Wording struct {
 	Greeting   string
 	Operator   string
@@ -82,6 +84,7 @@ type Wording struct {
 	Failure    string
 	Goodbye    string
 	Handoff    string
+	Callback   string // after a number was left; {when} is by when the call comes
 }
 
 const (
@@ -99,6 +102,7 @@ var usualWording = Wording{
 	AfterHours: "现在是非工作时间，人工服务时间是工作日{hours}。正在为您转接{number}，请稍候。",
 	Failure:    "系统繁忙，正在为您转接人工，请稍候。",
 	Goodbye:    "感谢来电，再见。",
+	Callback:   "号码已经记下，工作人员将在{when}前回电。",
 	Handoff:    "请在微信公众号、大厅自助终端或者网站输入这个编号，查看全文。",
 }
 
@@ -185,11 +189,15 @@ func (w *Wording) complete() error {
 		phrase *string
 		usual  string
 	}{{&w.Greeting, usualWording.Greeting}, {&w.Operator, usualWording.Operator}, {&w.AfterHours, usualWording.AfterHours},
-		{&w.Failure, usualWording.Failure}, {&w.Goodbye, usualWording.Goodbye}, {&w.Handoff, usualWording.Handoff}} {
+		{&w.Failure, usualWording.Failure}, {&w.Goodbye, usualWording.Goodbye}, {&w.Handoff, usualWording.Handoff},
+		{&w.Callback, usualWording.Callback}} {
 		*p.phrase = or(*p.phrase, p.usual)
 		text := strings.NewReplacer("{name}", "", "{hours}", "", "{number}", "").Replace(*p.phrase)
+		if p.phrase == &w.Callback {
+			text = strings.ReplaceAll(text, "{when}", "")
+		}
 		if n := speech.Len(speech.Text(text)); n == 0 || n > pageLimit || strings.ContainsAny(text, "{}") {
-			return fmt.Errorf("热线的话“%s”应有 1–%d 个念得出的字，只能用 {name}、{hours} 和 {number}", *p.phrase, pageLimit)
+			return fmt.Errorf("热线的话“%s”应有 1–%d 个念得出的字，只能用 {name}、{hours} 和 {number}，回电的话还有 {when}", *p.phrase, pageLimit)
 		}
 	}
 	return nil

@@ -31,6 +31,8 @@ type hotline struct {
 	missed  *otter.Cache[string, missed]    // caller → failed look-ups
 	trusted *otter.Cache[string, time.Time] // token hash → when it was last good
 	slots   chan struct{}
+
+	callbacks *throttled.GCRARateLimiterCtx // requests of one caller
 }
 
 const (
@@ -62,6 +64,9 @@ func newHotline(s *Server, c HotlineConfig) (*hotline, error) {
 	}
 	quota := throttled.RateQuota{MaxRate: throttled.PerMin(c.TurnRate), MaxBurst: c.TurnRate}
 	if h.rate, err = newLimiter(quota, s.Now); err != nil {
+		return nil, err
+	}
+	if h.callbacks, err = newLimiter(callbackQuota, s.Now); err != nil {
 		return nil, err
 	}
 	s.metrics.more = append(s.metrics.more, h.metrics.collectors()...)
@@ -136,9 +141,11 @@ func (h *hotline) answer(ctx context.Context, in turnInput) (turn, error) {
 	if c.now.Sub(c.at) > tokenRenewal {
 		c.at = c.now.Truncate(time.Minute)
 	}
+	before := c.callState
 	if err := c.press(ctx, valid); err != nil {
 		return turn{}, err
 	}
+	c.remember(before)
 	if c.out != nil {
 		c.out.state = h.seal(c.callState, in.call)
 		return *c.out, nil

@@ -24,7 +24,7 @@ func basicAuth(user, password string) string {
 // metricsText is what operations scrape.
 func (w *world) metricsText(t *testing.T) string {
 	t.Helper()
-	ops := handlers.NewOps(handlers.OpsConfig{Cache: w.cache, Metrics: w.edge.Metrics(), Queries: w.store.Queries})
+	ops := handlers.NewOps(handlers.OpsConfig{Cache: w.cache, Metrics: w.edge.Metrics(), Queries: w.store.Queries, Calls: w.store, Now: w.Now})
 	rec := httptest.NewRecorder()
 	ops.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	return rec.Body.String()

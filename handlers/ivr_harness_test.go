@@ -184,7 +184,11 @@ var everyNode = map[string][]string{
 	"progress": {"1", "2"}, "pick": {"1", "2", "3209022"}, "stages": {"1", "2", "000777"}, "housing": {"1", "3"}, "batch": {"1", "3", "1"},
 	"own": {"1", "3", "1", "2"}, "tail": {"1", "3", "1", "2", "8420260018"}, "result": {"1", "3", "1", "2", "8420260018", "0006"},
 	"consult": {"1", "4"}, "info": {"1", "4", "1"}, "dept": {"1", "4", "3"},
+	"callback": {"1", "4", "4"}, "confirm": {"1", "4", "4", dialled}, "noted": {"1", "4", "4", dialled, "1"},
 }
+
+// dialled is a number that a caller leaves.
+const dialled = "13812345678"
 
 // twoProjects makes the entry 3209022 fit two projects, for the node pick:
 // the letters are on the key 2.

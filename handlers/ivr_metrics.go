@@ -9,6 +9,7 @@ type hotlineMetrics struct {
 	turns     *prometheus.CounterVec // by node and event
 	transfers *prometheus.CounterVec // by reason
 	handoffs  prometheus.Counter
+	callbacks prometheus.Counter
 	duration  prometheus.Histogram
 	failures  prometheus.Counter
 }
@@ -21,6 +22,8 @@ func newHotlineMetrics() *hotlineMetrics {
 			Name: "gongkai_ivr_transfers_total", Help: "Calls handed to a person, by reason."}, []string{"reason"}),
 		handoffs: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gongkai_ivr_handoffs_total", Help: "Notice codes given to callers to take along."}),
+		callbacks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gongkai_ivr_callbacks_total", Help: "Requests to be called back that callers confirmed."}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gongkai_ivr_failures_total", Help: "Turns that ended at a person because something failed or took too long."}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -30,5 +33,5 @@ func newHotlineMetrics() *hotlineMetrics {
 }
 
 func (m *hotlineMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.turns, m.transfers, m.handoffs, m.failures, m.duration}
+	return []prometheus.Collector{m.turns, m.transfers, m.handoffs, m.callbacks, m.failures, m.duration}
 }

@@ -30,6 +30,9 @@ const (
 	nodeResult   = "result"
 	nodeConsult  = "consult"
 	nodeInfo     = "info"
+	nodeCallback = "callback"
+	nodeConfirm  = "confirm"
+	nodeNoted    = "noted"
 	nodeOperator = "operator" // ends the turn
 	nodeBye      = "bye"      // likewise
 )
@@ -62,6 +65,9 @@ func dialogue() map[string]node {
 		nodeTail:     {showTail, pressTail, toNode(nodeOwn), true},
 		nodeResult:   {showResult, pressNothing, toNode(nodeBatch), false},
 		nodeConsult:  {showConsult, pressConsult, backToRoot, false},
+		nodeCallback: {showCallback, pressCallback, toNode(nodeConsult), true},
+		nodeConfirm:  {showConfirm, pressConfirm, toNode(nodeCallback), false},
+		nodeNoted:    {showNoted, pressNothing, backToRoot, false},
 		nodeInfo:     {showInfo, pressNothing, toNode(nodeConsult), false},
 	}
 }
@@ -397,15 +403,21 @@ func showHandoff(ctx context.Context, c *call, s *screen) error {
 }
 
 func showConsult(_ context.Context, c *call, s *screen) error {
-	s.menu("", []string{"办公时间", "监督投诉", "转接责任部门"}, pressFor("人工服务", c.Keymap.Operator), c.backWords())
+	labels := []string{"办公时间", "监督投诉", "转接责任部门"}
+	if c.takesCallbacks() {
+		labels = append(labels, "留号回电")
+	}
+	s.menu("", labels, pressFor("人工服务", c.Keymap.Operator), c.backWords())
 	return nil
 }
 
 func pressConsult(_ context.Context, c *call, key string) error {
-	i, ok := pick(key, 3)
+	i, ok := pick(key, 4)
 	switch {
-	case !ok:
+	case !ok || i == 3 && !c.takesCallbacks():
 		c.refuse(wrongKey)
+	case i == 3:
+		c.node, c.page = nodeCallback, 0
 	case i == 2:
 		c.node, c.page = nodeDept, 0
 	default:
@@ -427,7 +439,13 @@ func showInfo(_ context.Context, c *call, s *screen) error {
 }
 
 func pressDept(_ context.Context, c *call, key string) error {
-	if sector := c.pressSector(key); sector != "" {
+	sector := c.pressSector(key)
+	switch {
+	case sector == "":
+	case !c.open(c.now) && c.takesCallbacks(): // nobody is there: a call back does more than a ringing telephone
+		c.about, c.node, c.page = sector, nodeCallback, 0
+		c.note = "现在是非工作时间，可以留下号码，等候回电；转接" + speech.Digits(c.AfterHours) + "，请按" + speech.Key(c.Keymap.Operator) + "。"
+	default:
 		c.sector = sector
 		c.toOperator("department")
 	}

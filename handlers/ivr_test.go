@@ -21,7 +21,7 @@ func TestIVR01To05And17EveryNode(t *testing.T) {
 	w := hotlineWorld(t)
 	twoProjects(t, w)
 	budgets := map[string]int{"greet": 50, "root": 50, "sectors": 60, "dept": 60, "list": 110, "housing": 110, "detail": 130, "handoff": 80, "progress": 50,
-		"pick": 120, "stages": 110, "batch": 70, "own": 40, "tail": 50, "result": 140, "consult": 50, "info": 50}
+		"pick": 120, "stages": 110, "batch": 70, "own": 40, "tail": 50, "result": 140, "consult": 60, "info": 50, "callback": 50, "confirm": 60, "noted": 50}
 	for node, keys := range everyNode {
 		p := w.dial(t)
 		got := p.press(keys...)
@@ -58,7 +58,7 @@ func TestIVR06OperatorRepeatBack(t *testing.T) {
 	w := hotlineWorld(t)
 	twoProjects(t, w)
 	parents := map[string]string{"pick": "progress", "greet": "greet", "root": "root", "sectors": "root", "list": "sectors", "detail": "list", "handoff": "detail", "progress": "root",
-		"stages": "progress", "housing": "root", "batch": "housing", "own": "batch", "tail": "own", "result": "batch", "consult": "root", "info": "consult", "dept": "consult"}
+		"stages": "progress", "housing": "root", "batch": "housing", "own": "batch", "tail": "own", "result": "batch", "consult": "root", "info": "consult", "dept": "consult", "callback": "consult", "confirm": "callback", "noted": "root"}
 	for node, parent := range parents {
 		p := w.dial(t)
 		here := p.press(everyNode[node]...)

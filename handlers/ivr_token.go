@@ -22,10 +22,11 @@ type callState struct {
 	chosen int      // 1-based index into ids of the notice open, 0 for none
 	from   string   // the node a notice or project was opened from
 	more   bool     // the list goes on
-	typed  string   // digits typed in the step before
+	typed  string   // of the step before: digits typed, or a telephone number encrypted
 	silent int      // silences in a row
 	wrong  int      // keys in a row that made no sense
 	tries  int      // failed look-ups of one's own result
+	about  string   // code of the notice heard last or of the sector chosen since, or ""
 	at     time.Time
 }
 
@@ -47,7 +48,7 @@ func (h *hotline) seal(s callState, call string) string {
 	}
 	body := strings.Join([]string{tokenVersion, keyID(h.Keys[0]), s.node, dash(s.sector), strconv.Itoa(s.page), dash(strings.Join(s.ids, "-")),
 		strconv.Itoa(s.chosen), dash(s.from), more, dash(s.typed), strconv.Itoa(s.silent), strconv.Itoa(s.wrong), strconv.Itoa(s.tries),
-		strconv.FormatInt(s.at.Unix(), 36)}, ".")
+		dash(s.about), strconv.FormatInt(s.at.Unix(), 36)}, ".")
 	return body + "." + mac(h.Keys[0], body, call)
 }
 
@@ -56,7 +57,7 @@ func (h *hotline) seal(s callState, call string) string {
 func (h *hotline) unseal(token, call string, now time.Time) (callState, bool) {
 	body, sum, ok := cutLast(token)
 	f := strings.Split(body, ".")
-	if !ok || len(token) > tokenLimit || len(f) != 14 || f[0] != tokenVersion {
+	if !ok || len(token) > tokenLimit || len(f) != 15 || f[0] != tokenVersion {
 		return callState{}, false
 	}
 	for _, key := range h.Keys {
@@ -64,11 +65,11 @@ func (h *hotline) unseal(token, call string, now time.Time) (callState, bool) {
 			continue
 		}
 		s := callState{node: f[2], sector: undash(f[3]), page: number(f[4]), chosen: number(f[6]), from: undash(f[7]), more: f[8] == "1",
-			typed: undash(f[9]), silent: number(f[10]), wrong: number(f[11]), tries: number(f[12])}
+			typed: undash(f[9]), silent: number(f[10]), wrong: number(f[11]), tries: number(f[12]), about: undash(f[13])}
 		if ids := undash(f[5]); ids != "" {
 			s.ids = strings.Split(ids, "-")
 		}
-		unix, err := strconv.ParseInt(f[13], 36, 64)
+		unix, err := strconv.ParseInt(f[14], 36, 64)
 		s.at = time.Unix(unix, 0)
 		age := now.Sub(s.at)
 		_, known := h.nodes[s.node]

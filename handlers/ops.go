@@ -24,9 +24,10 @@ type Follower interface {
 type OpsConfig struct {
 	Cache   Follower
 	Metrics *Metrics
-	Queries func() int64 // read snapshots taken since the start
-	Drained func() bool  // the server has begun to drain
-	Kiosks  FleetReader  // nil without devices
+	Queries func() int64    // read snapshots taken since the start
+	Drained func() bool     // the server has begun to drain
+	Kiosks  FleetReader     // nil without devices
+	Calls   CallbackCounter // nil without the hotline
 	Now     func() time.Time
 	Push    prometheus.Collector
 }
@@ -42,6 +43,9 @@ func NewOps(c OpsConfig) http.Handler {
 			func() float64 { return float64(c.Queries()) }))
 	if c.Kiosks != nil {
 		registry.MustRegister(kioskCollector{c.Kiosks, c.Now})
+	}
+	if c.Calls != nil {
+		registry.MustRegister(callbackCollector{c.Calls, c.Now})
 	}
 	if c.Push != nil {
 		registry.MustRegister(c.Push)

@@ -75,6 +75,11 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeKioskToken:   http.StatusUnauthorized,
 	disclosure.CodeKioskRevoked: http.StatusForbidden,
 
+	disclosure.CodeNoCallback:     http.StatusNotFound,
+	disclosure.CodeCallbackState:  http.StatusConflict,
+	disclosure.CodeCallbackErased: http.StatusGone,
+	disclosure.CodeCallbackFull:   http.StatusTooManyRequests,
+
 	disclosure.CodeNoImport:    http.StatusNotFound,
 	disclosure.CodeImportFile:  http.StatusUnprocessableEntity,
 	disclosure.CodeImportState: http.StatusConflict,

@@ -74,6 +74,7 @@ func (s *Server) routeStaff(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:pairing_code/approve", manage, s.approveKiosk)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/kiosks/:id/revoke", manage, s.revokeKiosk)
 	s.routeImports(app, read, write)
+	s.routeCallbacks(app, read, write)
 	s.add(app, fiber.MethodPost, "/api/v1/staff/notices/:id/privacy-override", check, s.overridePrivacy)
 	s.add(app, fiber.MethodGet, "/api/v1/staff/audit", s.authenticate(admin, auditor), s.listAudit)
 

@@ -68,6 +68,7 @@ type Config struct {
 	Imports   Imports
 	Cache     Cache
 	Kiosks    Kiosks
+	Callbacks Callbacks
 	// Subscribers and Pushes keep what the push path needs.
 	Subscribers Subscribers
 	Pushes      Pushes

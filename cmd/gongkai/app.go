@@ -99,7 +99,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		Audience: &push.Audience{Outbox: a.store, Templates: c.cardTemplates()}, VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
 		Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
-		Kiosks: a.store, Pages: a.pageConfig(),
+		Kiosks: a.store, Callbacks: a.publish, Pages: a.pageConfig(),
 		Imports: a.imports,
 		Trusted: c.trusted, Rate: c.Limits.Rate, Burst: c.Limits.Burst, SeparateStaff: c.StaffListen != "",
 		Hotline: hotline,
@@ -107,7 +107,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Now: p.now, Drained: a.edge.Draining, Push: a.push.Metrics()}),
+	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Calls: a.store, Now: p.now, Drained: a.edge.Draining, Push: a.push.Metrics()}),
 		ReadHeaderTimeout: 5 * time.Second}
 	return a, nil
 }
@@ -166,6 +166,7 @@ func (a *app) expire(ctx context.Context) {
 	defer scrub.Stop()
 	for a.scrub(ctx); ; {
 		a.expireLists(ctx)
+		a.eraseCallbacks(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -184,6 +185,16 @@ func (a *app) expireLists(ctx context.Context) {
 	if n > 0 {
 		a.log.Info("lists of persons expired", "count", n)
 		_ = a.cache.Refresh(ctx) // its own poll sees it within a second otherwise
+	}
+}
+
+func (a *app) eraseCallbacks(ctx context.Context) {
+	n, err := a.publish.EraseCallbacks(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("telephone numbers were not erased; it is tried again", "error", err)
+	}
+	if n > 0 {
+		a.log.Info("telephone numbers of callback requests erased", "count", n)
 	}
 }
 

@@ -31,6 +31,10 @@ type hotlineConfig struct {
 	AlwaysOpen  bool     `koanf:"always_open"`
 	TurnRate    int      `koanf:"turn_rate"`
 
+	Callback     bool   `koanf:"callback"`
+	CallbackDays int    `koanf:"callback_days"`
+	CallbackKeys string `koanf:"callback_keys"`
+
 	KeyOperator string `koanf:"key_operator"`
 	KeyBack     string `koanf:"key_back"`
 	KeyMore     string `koanf:"key_more"`
@@ -43,6 +47,7 @@ type hotlineConfig struct {
 	WordsFailure    string `koanf:"words_failure"`
 	WordsGoodbye    string `koanf:"words_goodbye"`
 	WordsHandoff    string `koanf:"words_handoff"`
+	WordsCallback   string `koanf:"words_callback"`
 
 	TTSCommand string `koanf:"tts_command"`
 	TTSURL     string `koanf:"tts_url"`
@@ -62,6 +67,9 @@ var hotlineOptions = []option{
 	{"ivr.office_hours", []string{"09:00-12:00", "14:00-17:30"}, "人工服务时间（工作日）", false},
 	{"ivr.always_open", false, "人工服务不分时间", false},
 	{"ivr.turn_rate", 600, "每个来电每分钟的按键数，超过则转人工", false},
+	{"ivr.callback", true, "咨询菜单中可以留下号码，等候回电", false},
+	{"ivr.callback_days", 7, "回电办结后号码保留的天数，此后清除；0 为办结即清除", false},
+	{"ivr.callback_keys", "", "加密回电号码的密钥，每个至少 16 个字符，多个用逗号隔开，第一个用于加密；留空则自动生成，存在数据库中", true},
 	{"ivr.key_operator", "0", "转人工的键", false},
 	{"ivr.key_back", "*", "返回的键", false},
 	{"ivr.key_more", "#", "更多、继续的键", false},
@@ -73,6 +81,7 @@ var hotlineOptions = []option{
 	{"ivr.words_failure", "", "系统故障转人工时的话", false},
 	{"ivr.words_goodbye", "", "结束语", false},
 	{"ivr.words_handoff", "", "报公告编号之后的话", false},
+	{"ivr.words_callback", "", "留下回电号码之后的话；{when} 代表最迟何时回电", false},
 	{"ivr.tts_command", "", "语音合成命令：标准输入是文本，标准输出是 WAV，如 espeak-ng -v cmn-latn-pinyin -s 160 --stdin --stdout", false},
 	{"ivr.tts_url", "", "语音合成服务：POST 文本（text/plain），返回 WAV", true},
 	{"ivr.tts_engine", "", "没有语音合成时，FreeSWITCH 自己朗读所用的引擎", false},
@@ -92,6 +101,14 @@ func (c *hotlineConfig) check() error {
 	if u, err := url.Parse(c.TTSURL); err != nil || c.TTSURL != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return usage("ivr.tts_url 应为 http:// 或 https:// 开头的网址")
 	}
+	if c.CallbackDays < 0 || c.CallbackDays > 365 {
+		return usage("ivr.callback_days 应在 0 到 365 之间，现在是 %d", c.CallbackDays)
+	}
+	for _, key := range splitKeys(c.CallbackKeys) {
+		if len(key) < 16 {
+			return usage("ivr.callback_keys 的每个密钥至少 16 个字符，有一个是 %d 个", len(key))
+		}
+	}
 	if c.TurnRate < 0 {
 		return usage("ivr.turn_rate 不能为负")
 	}
@@ -105,9 +122,10 @@ func (c *hotlineConfig) check() error {
 	return nil
 }
 
-func (c *hotlineConfig) signingKeys() [][]byte {
+// splitKeys reads keys joined by commas.
+func splitKeys(list string) [][]byte {
 	var keys [][]byte
-	for key := range strings.SplitSeq(c.SigningKeys, ",") {
+	for key := range strings.SplitSeq(list, ",") {
 		if key = strings.TrimSpace(key); key != "" {
 			keys = append(keys, []byte(key))
 		}
@@ -118,11 +136,11 @@ func (c *hotlineConfig) signingKeys() [][]byte {
 // edge is the configuration as the edge takes it, without what needs the
 // machine: a voice and a kept key.
 func (c *hotlineConfig) edge() (handlers.HotlineConfig, error) {
-	out := handlers.HotlineConfig{Keys: c.signingKeys(), Name: c.Name, Operator: c.Operator, AfterHours: c.AfterHours, Supervision: c.Supervision,
-		Departments: map[string]handlers.Department{}, Sectors: c.Sectors, AlwaysOpen: c.AlwaysOpen, TurnRate: c.TurnRate,
+	out := handlers.HotlineConfig{Keys: splitKeys(c.SigningKeys), Name: c.Name, Operator: c.Operator, AfterHours: c.AfterHours, Supervision: c.Supervision,
+		Departments: map[string]handlers.Department{}, Sectors: c.Sectors, AlwaysOpen: c.AlwaysOpen, NoCallbacks: !c.Callback, TurnRate: c.TurnRate,
 		Keymap: handlers.Keymap{Operator: c.KeyOperator, Back: c.KeyBack, More: c.KeyMore, Repeat: c.KeyRepeat, Handoff: c.KeyHandoff},
 		Wording: handlers.Wording{Greeting: c.WordsGreeting, Operator: c.WordsOperator, AfterHours: c.WordsAfterHours,
-			Failure: c.WordsFailure, Goodbye: c.WordsGoodbye, Handoff: c.WordsHandoff},
+			Failure: c.WordsFailure, Goodbye: c.WordsGoodbye, Handoff: c.WordsHandoff, Callback: c.WordsCallback},
 		SpeakEngine: c.TTSEngine, SpeakVoice: c.TTSVoice}
 	for _, d := range c.Departments {
 		part := strings.Split(d, "=")

@@ -84,7 +84,7 @@ func (p *program) openConfigured(ctx context.Context, c *config) (*session, erro
 // publisher makes the one writer of notices.
 func (p *program) publisher(s *store.Store, c *config, caches ...publish.Purger) *publish.Service {
 	return &publish.Service{Store: s, Now: p.now, RequireSecrecy: c.Publish.SecrecyReview, Extract: &extract.Reader{},
-		LookupKey: []byte(c.Housing.LookupKey), Caches: caches, Settle: push.SettleTime}
+		LookupKey: []byte(c.Housing.LookupKey), CallbackKeys: splitKeys(c.IVR.CallbackKeys), CallbackDays: c.IVR.CallbackDays, Caches: caches, Settle: push.SettleTime}
 }
 
 // storeFlags gives a command the settings that say where the data is.

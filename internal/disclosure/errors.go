@@ -72,6 +72,11 @@ const (
 	CodeKioskToken   Code = "kiosk.unpaired"  // the device has no token of ours
 	CodeKioskRevoked Code = "kiosk.revoked"   // the device was taken out of the fleet
 
+	CodeNoCallback     Code = "callback.not_found" // no callback request has this id
+	CodeCallbackState  Code = "callback.state"     // it is done already
+	CodeCallbackErased Code = "callback.erased"    // its number was erased in time
+	CodeCallbackFull   Code = "callback.full"      // as many wait as may
+
 	CodeNoImport    Code = "import.not_found" // no such import, or somebody else's
 	CodeImportFile  Code = "import.file"      // a file that cannot be read as what it should be
 	CodeImportState Code = "import.state"     // the step does not exist from the present state
@@ -149,6 +154,11 @@ var Problems = map[Code]Problem{
 	CodeNoKiosk:      {"没有这台终端或这次配对", "请核对终端屏幕上的 6 位配对码；配对码 10 分钟内有效，过期后终端会显示新的。"},
 	CodeKioskToken:   {"终端尚未登记", "请用终端屏幕上的配对码由管理员批准。"},
 	CodeKioskRevoked: {"终端已停用", "公开查询不受影响；需要恢复时请重新配对。"},
+
+	CodeNoCallback:     {"没有这个回电请求", "请从 /api/v1/staff/callbacks 取回列表。"},
+	CodeCallbackState:  {"这个回电请求已经办结", "请刷新列表；来电人再次留下号码会成为新的请求。"},
+	CodeCallbackErased: {"号码已按期清除", "办结后的号码只保留规定的天数；来电人可以再次留下号码。"},
+	CodeCallbackFull:   {"等待回电的请求已满", "请先办结现有的回电请求。"},
 
 	CodeNoImport:    {"没有找到这次导入", "只能查看本人的导入；记录的编号由上传时的回答给出。"},
 	CodeImportFile:  {"导入文件无法读取", "请从 /api/v1/staff/templates/{type}.xlsx 下载模板填写，另存为 .xlsx 或 CSV（UTF-8）后重试。"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -188,14 +189,20 @@ func (s *Service) lookupKey(ctx context.Context) ([]byte, error) {
 	if len(s.LookupKey) > 0 {
 		return s.LookupKey, nil
 	}
-	if key := s.ownKey.Load(); key != nil {
+	return s.keptKey(ctx, "housing_lookup", &s.ownLookupKey)
+}
+
+// keptKey returns the key of the name that the database keeps, made up when it is
+// first asked for. known remembers it.
+func (s *Service) keptKey(ctx context.Context, name string, known *atomic.Pointer[[]byte]) ([]byte, error) {
+	if key := known.Load(); key != nil {
 		return *key, nil
 	}
 	fresh := make([]byte, 32)
 	_, _ = rand.Read(fresh) // never fails
-	key, err := s.Store.Secret(ctx, "housing_lookup", fresh, s.Now())
+	key, err := s.Store.Secret(ctx, name, fresh, s.Now())
 	if err == nil {
-		s.ownKey.Store(&key)
+		known.Store(&key)
 	}
 	return key, err
 }

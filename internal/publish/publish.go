@@ -30,7 +30,10 @@ type Service struct {
 	Caches    []Purger  // emptied when a notice is erased
 	LookupKey []byte    // of the hashes by which people find their own row of a list; nil: the database keeps one
 
-	ownKey atomic.Pointer[[]byte]
+	CallbackKeys disclosure.NumberKeys // encrypt callers' numbers; none: the database keeps one
+	CallbackDays int                   // a number is kept after its call
+
+	ownLookupKey, ownCallbackKey atomic.Pointer[[]byte]
 	// Settle is waited for after a withdrawal, before it is answered: by then no
 	// worker of the push begins to send the notice. 0 waits for nothing.
 	Settle time.Duration
