@@ -172,5 +172,9 @@ func Decide(err error, d disclosure.Delivery, now time.Time) (Decision, disclosu
 	return decision, class
 }
 
-// attemptEpoch parts the attempts of a forced resend, which has a key of its own.
-const attemptEpoch = 100
+// Attempts are numbered through, for the record of each: a resend begins the next
+// hundred, and a forced one the next keyEpoch, whose cards have a key of their own.
+const (
+	attemptEpoch = 100
+	keyEpoch     = 10_000
+)

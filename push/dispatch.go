@@ -306,7 +306,7 @@ func (p *Push) counted(d disclosure.Delivery) bool {
 // key is what WeChat knows a card by: the same for every try of a delivery, and
 // another after a forced resend.
 func key(d disclosure.Delivery) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "gongkai/%d/%d/%d", d.N, d.Event, d.Attempt/attemptEpoch))
+	sum := sha256.Sum256(fmt.Appendf(nil, "gongkai/%d/%d/%d", d.N, d.Event, d.Attempt/keyEpoch))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -219,6 +219,11 @@ func TestP15Resend(t *testing.T) {
 			}
 			storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE delivery SET state = 'unknown'`)
 		}
+		b.stop()
+		calls, _ := b.fake.count()
+		if kept := storetest.Int(t, storetest.Raw(t, b.url), `SELECT count(*) FROM attempt`); int(kept) != calls {
+			t.Errorf("%d attempts are recorded of %d calls", kept, calls)
+		}
 		page, err := b.store.Audit(t.Context(), fmt.Sprint(b.event(0).N), 1<<60, 10)
 		if err != nil || len(page.Items) != 2 || page.Items[0].Action != "resend" {
 			t.Errorf("audit = %+v, %v", page.Items, err)

@@ -171,7 +171,7 @@ func (s *Store) Resend(ctx context.Context, by disclosure.Actor, r disclosure.Re
 			UPDATE delivery
 			   SET maybe_dup = CASE WHEN state = 'unknown' THEN 1 ELSE maybe_dup END,
 			       state = 'queued', class = '', detail = '', not_before = $4, expires_at = $5,
-			       attempt = CASE WHEN $6 = 0 THEN 0 ELSE 100 * (attempt / 100 + 1) END, first_call_at = 0, spent = 0
+			       attempt = CASE WHEN $6 = 0 THEN 100 * (attempt / 100 + 1) ELSE 10000 * (attempt / 10000 + 1) END, first_call_at = 0, spent = 0
 			 WHERE `+condition, states, r.Event, r.Event, now.UnixMilli(), now.Add(24*time.Hour).UnixMilli(), flag(r.Force))
 		if err != nil {
 			return err
