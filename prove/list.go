@@ -9,7 +9,7 @@ var experiments = []experiment{
 	{"03 once", "SIGKILL while cards are sent that WeChat knows by a key", middle, effectivelyOnce},
 	{"04 honest", "the same with cards that have no key", long, honestWithoutKey},
 	{"05 power", "power cut: SQLite's files rebuilt from the system calls, unsynced writes lost or torn", long, powerCut},
-	{"06 year", "a virtual year of push on SQLite: quotas, quiet hours, corrections, withdrawals, faults", middle,
+	{"06 year", "a virtual year of push, on PostgreSQL as much of it as the form has: quotas, quiet hours, corrections, withdrawals, faults", middle,
 		suite("push", "TestP16Year", "no violation")},
 	{"07 kill", "SIGKILL while notices are published and withdrawn, restart, audit", short, killed},
 	{"07 points", "death at every named crash point of a working day, restart", middle, crashedAtEveryPoint},

@@ -26,7 +26,7 @@ var (
 	byConsent   = disclosure.CardTemplate{App: mini, Kind: disclosure.AppMini, Channel: disclosure.ChannelMini, ID: "tpl-mini", LongTerm: true, Fields: fields}
 	byOnce      = disclosure.CardTemplate{App: mini, Kind: disclosure.AppMini, Channel: disclosure.ChannelMini, ID: "tpl-once", Fields: fields}
 	byWindow    = disclosure.CardTemplate{App: official, Kind: disclosure.AppOfficial, Channel: disclosure.ChannelService}
-	fields      = []disclosure.CardField{{Key: "thing1", Value: "title"}, {Key: "phrase2", Value: "sector"}, {Key: "thing3", Value: "source"}, {Key: "time4", Value: "published"}}
+	fields      = []disclosure.CardField{{Key: "thing1", Value: "title"}, {Key: "phrase2", Value: "sector"}, {Key: "thing3", Value: "source"}, {Key: "time4", Value: "published"}, {Key: "phrase5", Value: "status"}}
 )
 
 // sent is one call as the fake WeChat saw it.
