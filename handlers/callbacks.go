@@ -61,15 +61,21 @@ type CallbackRequestList struct {
 	AsOf        string            `json:"as_of"`
 }
 
-func (s *Server) callbackJSON(r disclosure.CallbackRequest, number string) CallbackRequest {
+// CallbackJSON writes a request for staff, as of now. number is what is shown of
+// its number.
+func CallbackJSON(r disclosure.CallbackRequest, number string, c *disclosure.Catalog, now time.Time) CallbackRequest {
 	out := CallbackRequest{ID: r.ID, Status: r.Status(), Number: nullable(number), Sector: nullable(r.Sector), NoticeCode: nullable(r.Notice),
 		NoticeTitle: nullable(r.NoticeTitle), CreatedAt: disclosure.FormatInstant(r.CreatedAt), DueAt: disclosure.FormatInstant(r.DueAt),
-		Overdue: r.Overdue(s.Now()), DoneAt: instant(r.DoneAt), DoneBy: nullable(r.DoneBy), Outcome: nullable(string(r.Outcome)),
+		Overdue: r.Overdue(now), DoneAt: instant(r.DoneAt), DoneBy: nullable(r.DoneBy), Outcome: nullable(string(r.Outcome)),
 		OutcomeName: nullable(r.Outcome.Name()), ErasedAt: instant(r.ErasedAt)}
-	if sector, err := s.Cache.Catalog().Sector(r.Sector); err == nil {
+	if sector, err := c.Sector(r.Sector); err == nil {
 		out.SectorName = &sector.Name
 	}
 	return out
+}
+
+func (s *Server) callbackJSON(r disclosure.CallbackRequest, number string) CallbackRequest {
+	return CallbackJSON(r, number, s.Cache.Catalog(), s.Now())
 }
 
 // listCallbacks lists the requests: the open ones oldest first, else the newest.

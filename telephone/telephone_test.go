@@ -249,6 +249,16 @@ func TestIVR23HashAlone(t *testing.T) {
 	wantCall(t, c, "12345", "greet", "root", "progress", "progress")
 }
 
+// TestIVR23Callback leaves a number and #, hears it read back and confirms it.
+func TestIVR23Callback(t *testing.T) {
+	t.Parallel()
+	c := place(t, Caller{Press: []Press{{300 * time.Millisecond, "144"}, {1500 * time.Millisecond, "051588880001#"}, {6 * time.Second, "1"}, {8 * time.Second, "0"}}})[0]
+	wantCall(t, c, "12345", "greet", "root", "consult", "callback", "confirm", "noted")
+	if got := c.Turns[4]; got.Digits != "051588880001#" || !strings.Contains(got.Answer.Prompt, "零五幺五，八八八八，零零零幺") {
+		t.Errorf("the number is not read back: %v", c)
+	}
+}
+
 // TestIVR23Operator presses 0 at once.
 func TestIVR23Operator(t *testing.T) {
 	t.Parallel()

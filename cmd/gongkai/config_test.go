@@ -115,6 +115,9 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 		{"words with an unknown name", []string{"GONGKAI_IVR__WORDS_OPERATOR=请稍候{who}"}, nil, "{name}、{hours} 和 {number}"},
 		{"two voices", []string{"GONGKAI_IVR__TTS_COMMAND=cat", "GONGKAI_IVR__TTS_URL=http://v"}, nil, "只能用一个"},
 		{"voice of another kind", []string{"GONGKAI_IVR__TTS_URL=ftp://s3cret@v"}, nil, "http://"},
+		{"negative days of a number", []string{"GONGKAI_IVR__CALLBACK_DAYS=-1"}, nil, "ivr.callback_days 应在 0 到 365 之间"},
+		{"short key of numbers", []string{"GONGKAI_IVR__CALLBACK_KEYS=a key that is long enough,s3cret"}, nil, "ivr.callback_keys 的每个密钥至少 16 个字符"},
+		{"words of a callback", []string{"GONGKAI_IVR__WORDS_CALLBACK={who}回电"}, nil, "回电的话还有 {when}"},
 		{"negative hotline rate", []string{"GONGKAI_IVR__TURN_RATE=-1"}, nil, "ivr.turn_rate 不能为负"},
 		{"cache of no size", nil, []string{"--cache.mib", "0"}, "cache.mib"},
 	}

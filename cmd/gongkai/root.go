@@ -39,7 +39,7 @@ func newRoot(p *program) *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.log)
 	root.PersistentFlags().String("config", "", "配置文件（YAML），也可写在 GONGKAI_CONFIG 中；不写则用当前目录的 gongkai.yaml（如果有）")
-	root.AddCommand(newServe(p), newToken(p), newNotice(p), newPush(p), newCatalog(p), newHolidays(p), newBackup(p), newAudit(p), newConfig(p),
+	root.AddCommand(newServe(p), newToken(p), newNotice(p), newPush(p), newCallback(p), newCatalog(p), newHolidays(p), newBackup(p), newAudit(p), newConfig(p),
 		newDoctor(p), newMigrate(p), newOpenAPI(p), newHealthcheck(p), newVersion(p))
 	refineUsage(root)
 	return root
