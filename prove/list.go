@@ -38,5 +38,5 @@ var experiments = []experiment{
 	{"30 hotline", "100 turns of calls a second beside 1,000 reads a second", middle, telephoned},
 	{"29 leak", "many requests and reconnects, then quiet", middle, leaks},
 	{"30 clock", "jumps of the clock over hours, a leap day and 2038", long, clockJumps},
-	{"20 personal", "ID numbers looked for wherever data goes, in this experiment and in all before it", short, personalData},
+	{"20 personal", "ID numbers and a caller's number looked for wherever data goes, in this experiment and in all before it", short, personalData},
 }

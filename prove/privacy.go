@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -32,20 +33,61 @@ var everywhere = []string{"/api/v1/notices", "/api/v1/notices/%s", "/api/v1/noti
 	"/api/v1/notices/%s/head", "/api/v1/home", "/api/v1/changes", "/api/v1/catalog", "/api/v1/catalog.csv", "/api/v1/feed",
 	"/api/v1/notices?q=%%E5%%85%%AC", "/api/v1/notice-types?limit=100"}
 
-// personalData publishes what holds an ID number and looks for it in all that
-// leaves the office: public answers, logs, metrics and Redis.
+// leave has a caller of the hotline leave a number to be called back at, and
+// returns all that answered: the turns with their states, and the list of staff.
+func (l *lab) leave(ctx context.Context, c *cluster, number string) ([]byte, error) {
+	out, err := l.cli(ctx, "token", "create", "--name", "热线", "--role", "ivr", "--json", "--database", c.url)
+	if err != nil {
+		return nil, err
+	}
+	var token struct{ Token string }
+	if err := json.Unmarshal(out, &token); err != nil {
+		return nil, err
+	}
+	var answers []byte
+	var turn struct{ State, Prompt string }
+	for _, keys := range []string{"", "1", "4", "4", number + "#", "1"} {
+		var raw json.RawMessage
+		in := object{"call_id": "prove", "state": turn.State, "digits": keys, "caller": number}
+		if err := c.office.call(ctx, c.nodes[0], "POST", "/api/v1/ivr/turn", token.Token, in, http.StatusOK, &raw); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(raw, &turn); err != nil {
+			return nil, err
+		}
+		answers = append(answers, raw...)
+	}
+	if !strings.Contains(turn.Prompt, "号码已经记下") {
+		return nil, fmt.Errorf("the hotline took no number: %s", turn.Prompt)
+	}
+	var list json.RawMessage
+	err = c.office.call(ctx, c.nodes[1], "GET", "/api/v1/staff/callbacks", c.office.editor, nil, http.StatusOK, &list)
+	if err == nil && !bytes.Contains(list, []byte("****"+number[7:])) {
+		err = fmt.Errorf("staff do not see who waits: %s", list)
+	}
+	return append(answers, list...), err
+}
+
+// personalData publishes what holds an ID number, has a caller leave a telephone
+// number, and looks for both in all that leaves the office: public answers, logs,
+// metrics and Redis.
 func personalData(ctx context.Context, l *lab) (outcome, error) {
 	c, err := l.cluster(ctx, 2)
 	if err != nil {
 		return outcome{}, err
 	}
-	drafts, id := 0, l.person
+	drafts, id, number := 0, l.person, fmt.Sprintf("199%08d", l.rand.IntN(1e8))
 	var found []string
 	look := func(where string, b []byte) {
-		if bytes.Contains(b, []byte(id)) {
+		if bytes.Contains(b, []byte(id)) || bytes.Contains(b, []byte(number)) {
 			found = append(found, where)
 		}
 	}
+	turns, err := l.leave(ctx, c, number)
+	if err != nil {
+		return outcome{}, err
+	}
+	look("turns and the list of staff", turns)
 	for typ, fields := range c.office.templates {
 		if !bytes.Contains(fields, []byte(id)) {
 			continue
@@ -83,7 +125,7 @@ func personalData(ctx context.Context, l *lab) (outcome, error) {
 	}
 	look("Redis", dump)
 	found = append(found, l.sampled.found...)
-	return outcome{figure: fmt.Sprintf("%d types with an ID number; of the whole run %s; found in: %s", drafts, &l.sampled, listed(found)), mark: "nowhere",
+	return outcome{figure: fmt.Sprintf("%d types with an ID number, a caller's number; of the whole run %s; found in: %s", drafts, &l.sampled, listed(found)), mark: "nowhere",
 		passed: len(found) == 0 && drafts > 0}, nil
 }
 

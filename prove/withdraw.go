@@ -18,6 +18,7 @@ type cluster struct {
 	postgres []*wire
 	office   *office
 	base     string // name of the database
+	url      string // of the database itself
 }
 
 func (l *lab) cluster(ctx context.Context, size int) (*cluster, error) {
@@ -26,7 +27,7 @@ func (l *lab) cluster(ctx context.Context, size int) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.base = name
+	c.base, c.url = name, u
 	if err := l.redisDo(ctx, "FLUSHALL"); err != nil {
 		return nil, err
 	}
