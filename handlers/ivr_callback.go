@@ -115,7 +115,11 @@ func (c *call) askCallback(ctx context.Context) error {
 	if !c.again {
 		c.metrics.callbacks.Inc()
 	}
-	c.node, c.typed = nodeNoted, strconv.FormatInt(r.DueAt.Unix(), 36)
+	due := r.DueAt
+	if due.Before(c.now) { // an earlier promise was broken; staff see which
+		due = c.callbackDue(c.now)
+	}
+	c.node, c.typed = nodeNoted, strconv.FormatInt(due.Unix(), 36)
 	return nil
 }
 

@@ -131,6 +131,12 @@ func TestCallbackOnce(t *testing.T) {
 	if got := other.press("1"); got.node() != "greet" {
 		t.Errorf("the state of another call: %s", got.raw)
 	}
+	w.advance(48 * time.Hour)
+	p = w.leave(t, dialled)
+	p.hears("将在明天十点前回电") // not by when it was promised, which is over
+	if r := w.call(t, "GET", staffCallbacks, opts{as: "admin"}); r.number("total") != 1 || r.at("items.0.overdue") != true {
+		t.Errorf("an overdue request asked for again: %s", r.body)
+	}
 	// Done, a number may be left anew; the turn that asked before is no new request.
 	w.call(t, "POST", staffCallbacks+"/"+r.text("items.0.id")+"/done", opts{as: "editor", body: object{"outcome": "reached"}})
 	w.leave(t, dialled)
@@ -352,6 +358,14 @@ func TestCallbackConfigured(t *testing.T) {
 	p.w = after
 	p.press("1")
 	p.hears("好的，明天九点前联系您。")
+	p = before.dial(t)
+	p.press(append(toCallback, dialled)...)
+	p.w = after
+	p.press("9")
+	p.w = hotlineWorld(t, func(c *handlers.Config) { c.Hotline.Keys = [][]byte{fresh} })
+	if got := p.press("9"); got.node() != "callback" || got.Input.Max != "20" {
+		t.Errorf("a number whose key was dropped: %s", got.raw)
+	}
 	for _, bad := range []handlers.Wording{{Callback: "{who}"}, {Callback: "…"}, {Greeting: "{when}"}} {
 		if (handlers.HotlineConfig{Wording: bad}).Check() == nil {
 			t.Errorf("%v is taken for words", bad)

@@ -289,9 +289,8 @@ func (h *hotline) degraded(in turnInput) turn {
 
 // render says the node's prompt and which keys it waits for.
 func (c *call) render(ctx context.Context) (turn, error) {
-	n := c.nodes[c.node]
 	s := screen{}
-	if err := n.show(ctx, c, &s); err != nil {
+	if err := c.nodes[c.node].show(ctx, c, &s); err != nil {
 		return turn{}, err
 	}
 	if c.out != nil { // showing it found that a person has to answer
@@ -301,7 +300,7 @@ func (c *call) render(ctx context.Context) (turn, error) {
 	t := turn{action: actionCollect, node: c.node, options: s.options, handoff: s.handoff, notices: s.notices, state: c.seal(c.callState, c.in.call)}
 	t.prompt = c.note + s.prompt
 	t.input = turnKeys{min: 1, max: 1, timeout: 6, interdigit: 4, keys: c.keysOf(s)}
-	if n.entry {
+	if c.nodes[c.node].entry { // showing may have led elsewhere
 		t.input.max, t.input.timeout, t.input.keys = maxTypedBytes, 8, "0123456789*"
 	}
 	if c.silent > 0 || c.in.slow {

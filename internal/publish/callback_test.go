@@ -96,7 +96,7 @@ func (d *desk) holds(sealed []byte) bool {
 		d.t.Fatal(err)
 	}
 	found := n > 0
-	if file := strings.TrimPrefix(d.url, "sqlite:"); file != d.url {
+	if file, ok := strings.CutPrefix(d.url, "sqlite:"); ok {
 		for _, suffix := range []string{"", "-wal"} {
 			b, err := os.ReadFile(file + suffix)
 			if err != nil {
