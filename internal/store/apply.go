@@ -448,9 +448,9 @@ func (a *applier) unindex(ctx context.Context, n *disclosure.Notice) error {
 	return a.underive(ctx, n, items)
 }
 
-// count adds delta to the tallies of the notice's sector and of the items.
+// count adds delta to the tallies of the notice's sector and type and of the items.
 func (a *applier) count(ctx context.Context, n *disclosure.Notice, items []string, delta int) error {
-	scopes := []string{scopeSector + n.SectorCode()}
+	scopes := []string{scopeSector + n.SectorCode(), scopeType + n.Type}
 	for _, item := range items {
 		scopes = append(scopes, scopeItem+item)
 	}
@@ -472,6 +472,7 @@ func (a *applier) count(ctx context.Context, n *disclosure.Notice, items []strin
 const (
 	scopeSector = "s:"
 	scopeItem   = "i:"
+	scopeType   = "t:"
 	everyDay    = ""
 )
 

@@ -277,11 +277,41 @@ func (s *Store) Overview(ctx context.Context, since workday.Date) (disclosure.Ov
 	return o, err
 }
 
+// Archive counts the public notices of a sector, or of all when it is "", by the
+// day of publication; typ narrows the periods to one type.
+func (s *Store) Archive(ctx context.Context, sector, typ string) (disclosure.Archive, error) {
+	var a disclosure.Archive
+	from, to := scopeType, "t;" // what follows the colon
+	if sector != "" {
+		from, to = scopeType+sector+".", scopeType+sector+"/" // likewise the full stop of type codes
+	}
+	err := s.read(ctx, "archive", func(v *snapshot) error {
+		days, err := all(ctx, v, scanDayCount, `
+			SELECT substr(scope, 3), day, n
+			  FROM tally
+			 WHERE scope >= $1 AND scope < $2 AND day <> '' AND n > 0`, from, to)
+		a = disclosure.NewArchive(days, typ)
+		a.Reading = v.at
+		return err
+	})
+	return a, err
+}
+
+func scanDayCount(rows *sql.Rows) (disclosure.DayCount, error) {
+	var d disclosure.DayCount
+	var day string
+	err := rows.Scan(&d.Type, &day, &d.Count)
+	if err == nil {
+		d.Day, err = workday.ParseDate(day)
+	}
+	return d, err
+}
+
 func (v *snapshot) tallies(ctx context.Context, o *disclosure.Overview, since workday.Date) error {
 	rows, err := v.QueryContext(ctx, `
 		SELECT scope, sum(CASE WHEN day = '' THEN n ELSE 0 END), sum(CASE WHEN day = '' THEN 0 ELSE n END)
 		  FROM tally
-		 WHERE day = '' OR day >= $1
+		 WHERE (day = '' OR day >= $1) AND scope < 't:'
 		 GROUP BY scope`, since.String())
 	if err != nil {
 		return err
