@@ -24,6 +24,7 @@ type Reader interface {
 	Revision(ctx context.Context, ref disclosure.NoticeRef, rev int) (disclosure.RevisionPage, error)
 	Project(ctx context.Context, code string) (disclosure.ProjectTimeline, error)
 	Overview(ctx context.Context, since workday.Date) (disclosure.Overview, error)
+	Archive(ctx context.Context, sector, typ string) (disclosure.Archive, error)
 	Changes(ctx context.Context, after int64, limit int) (disclosure.ChangePage, error)
 	Attachment(ctx context.Context, sha256 string) (disclosure.AttachmentState, error)
 	AttachmentChunk(ctx context.Context, sha256 string, n int) ([]byte, error)

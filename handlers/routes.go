@@ -10,6 +10,7 @@ import (
 func (s *Server) routePublic(app *fiber.App) {
 	s.get(app, "/api/v1/home", s.getHome)
 	s.get(app, "/api/v1/sectors", s.listSectors)
+	s.get(app, "/api/v1/archive", s.getArchive)
 	s.get(app, "/api/v1/catalog", s.listCatalog)
 	s.get(app, "/api/v1/catalog.csv", s.getCatalogCSV)
 	s.get(app, "/api/v1/catalog/:id", s.getCatalogItem)

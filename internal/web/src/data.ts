@@ -26,9 +26,26 @@ export interface Snapshot {
   words: { word: string; initials: string }[];
 }
 
+/** Period is a month, or a day of a month with many notices; its bounds are civil days. */
+export interface Period {
+  since: string;
+  until: string;
+  count: number;
+}
+
+/** Archive is what there is of a sector, or of one type in it, by when it was published. */
+export interface Archive {
+  total: number;
+  types: { code: string; name: string; count: number }[]; // of the sector
+  periods: Period[]; // newest first
+  local: boolean; // of the stored notices only
+}
+
 export interface Query {
   sector?: string;
   type?: string;
+  since?: string; // days of publication
+  until?: string;
   q?: string;
   sort?: "deadline";
 }
@@ -67,6 +84,8 @@ export class Data {
   seq = 0;
   /** when the server was last heard, by its own clock and by the monotonic one */
   private heard = { server: 0, at: 0 };
+  /** withdrawn since the page was opened: a list that was on its way may still name them */
+  private readonly gone = new Set<string>();
 
   /** open reads the stored snapshot, then asks for a newer one. */
   async open(): Promise<void> {
@@ -140,6 +159,7 @@ export class Data {
       else changed.push("");
     }
     if (feed.items.length === 0 && feed.last_seq < this.seq) this.seq = feed.last_seq; // a restored backup
+    for (const id of withdrawn) this.gone.add(id);
     if (withdrawn.length) await this.drop(withdrawn);
     return { withdrawn, changed };
   }
@@ -151,13 +171,17 @@ export class Data {
     await this.keep(new Response(JSON.stringify(this.snapshot), { headers: { "Content-Type": "application/json" } }));
   }
 
-  /** list returns a page of notices, from the snapshot where the server is out of reach. */
+  /**
+   * list returns a page of notices, from the snapshot where the server is out of
+   * reach. It throws when the pages before were the server's: the two do not mix.
+   */
   async list(query: Query, limit: number, cursor: string): Promise<List> {
     if (!cursor.startsWith("#")) {
       try {
         return await this.ask(query, limit, cursor);
-      } catch {
+      } catch (e) {
         this.online = false;
+        if (cursor) throw e;
       }
     }
     const found = this.local(query);
@@ -167,8 +191,10 @@ export class Data {
 
   private async ask(query: Query, limit: number, cursor: string): Promise<List> {
     const v = new URLSearchParams({ limit: String(limit) });
-    if (query.sector) v.set("sector", query.sector);
-    if (query.type) v.set("type", query.type);
+    if (query.type) v.set("type", query.type); // it is of one sector
+    else if (query.sector) v.set("sector", query.sector);
+    if (query.since) v.set("since", query.since);
+    if (query.until) v.set("until", query.until);
     if (query.q) v.set("q", query.q);
     if (query.sort) v.set("sort", query.sort), v.set("open", "true");
     if (cursor) v.set("cursor", cursor);
@@ -176,7 +202,7 @@ export class Data {
     if (!res.ok) throw new Error("notices " + res.status);
     this.hearOf(res); // before a row says what is over
     const page: { items: (Omit<Item, "body_name"> & { body: { name: string } })[]; next: string | null } = await res.json();
-    return { items: page.items.map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
+    return { items: page.items.filter((i) => !this.gone.has(i.id)).map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
   }
 
   /** count is how many public notices hold a word, among the stored ones where the server is out of reach. */
@@ -195,16 +221,37 @@ export class Data {
     return { total: this.local({ q }).length, more: true };
   }
 
-  /** types lists the commonest types of a sector's newest notices. */
-  types(sector: string, most: number): { code: string; name: string }[] {
-    const found = new Map<string, { code: string; name: string; n: number }>();
-    for (const i of this.snapshot.items) {
-      if (i.sector !== sector) continue;
-      const t = found.get(i.type) ?? { code: i.type, name: i.type_name, n: 0 };
-      t.n++;
-      found.set(i.type, t);
+  /** archive is what there is of a sector, among the stored notices where the server is out of reach. */
+  async archive(sector: string, type: string): Promise<Archive> {
+    try {
+      const v = new URLSearchParams({ sector });
+      if (type) v.set("type", type);
+      const res = await get("/api/v1/archive?" + v);
+      if (!res.ok) throw new Error("archive " + res.status);
+      const { total, types, periods }: Archive = await res.json();
+      return { total, types, periods, local: false };
+    } catch {
+      this.online = false;
     }
-    return [...found.values()].sort((a, b) => b.n - a.n).slice(0, most);
+    return this.localArchive(sector, type);
+  }
+
+  private localArchive(sector: string, type: string): Archive {
+    const types = new Map<string, Archive["types"][0]>();
+    const periods = new Map<string, Period>();
+    for (const i of this.local({ sector })) {
+      const t = types.get(i.type) ?? { code: i.type, name: i.type_name, count: 0 };
+      t.count++;
+      types.set(i.type, t);
+      if (type && type !== i.type) continue;
+      const month = i.published_at.slice(0, 7);
+      const last = new Date(Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)), 0)).getUTCDate();
+      const p = periods.get(month) ?? { since: month + "-01", until: `${month}-${last}`, count: 0 };
+      p.count++;
+      periods.set(month, p);
+    }
+    const newest = [...periods.values()].sort((a, b) => (a.since < b.since ? 1 : -1));
+    return { total: newest.reduce((n, p) => n + p.count, 0), types: [...types.values()].sort((a, b) => b.count - a.count), periods: newest, local: true };
   }
 
   private local(query: Query): Item[] {
@@ -213,6 +260,8 @@ export class Data {
       (i) =>
         (!query.sector || i.sector === query.sector) &&
         (!query.type || i.type === query.type) &&
+        (!query.since || i.published_at.slice(0, 10) >= query.since) &&
+        (!query.until || i.published_at.slice(0, 10) <= query.until) &&
         (!query.q || i.title.includes(query.q)) &&
         (!query.sort || (i.deadline_at !== null && Date.parse(i.deadline_at) > now)),
     );

@@ -4,12 +4,14 @@ import { Data, Item, List, Missing, troubles } from "./data";
 import { byId, el } from "./dom";
 import { run as runDevice } from "./device";
 import { Idle } from "./idle";
+import { LongList } from "./longlist";
 import { keypad, matches } from "./search";
+import { Place, SectorPage } from "./sector";
 import { hush, speak } from "./speak";
 
 type View =
   | { kind: "home"; tab: "newest" | "deadline" }
-  | { kind: "sector"; code: string; name: string; type: string }
+  | ({ kind: "sector" } & Place)
   | { kind: "results"; word: string }
   | { kind: "search"; text: string }
   | { kind: "notice"; code: string };
@@ -31,6 +33,8 @@ const data = new Data();
 const pollWait = 1000;
 
 let stack: Screen[] = [];
+let sector: SectorPage | null = null; // while one is shown
+let long: LongList | null = null; // likewise a list of results
 let drawing = 0; // counts, so that a late answer does not draw over a newer view
 let size = 0;
 let outdated = false;
@@ -48,10 +52,23 @@ function toast(text: string): void {
   if (text) setTimeout(() => box.textContent === text && (box.hidden = true), 6000);
 }
 
+/** remember notes how far down the reader is, for the way back. */
+function remember(): void {
+  if (!stack.length) return;
+  top().scroll = long ? long.at : main.scrollTop;
+  sector?.remember();
+}
+
 function open(view: View): void {
   hush();
-  if (stack.length) top().scroll = main.scrollTop;
+  remember();
   stack.push(screenOf(view));
+  void draw();
+}
+
+/** redraw draws the same anew, in another size or for other rows. */
+function redraw(): void {
+  remember();
   void draw();
 }
 
@@ -92,7 +109,10 @@ async function rows(screen: Screen, turn: number, ask: (limit: number, cursor: s
   const list = el("ul", { class: "rows", "aria-busy": "true" }, el("li", { class: "skeleton" }, el("i"), el("i"), el("i")));
   const limit = fit();
   main.append(list);
-  const page = await ask(limit, screen.cursors[screen.cursors.length - 1]);
+  const page = await ask(limit, screen.cursors[screen.cursors.length - 1]).catch(() => {
+    screen.cursors = [""]; // the network is gone: from the start, of what is stored
+    return ask(limit, "");
+  });
   if (turn !== drawing) return;
   list.removeAttribute("aria-busy");
   list.textContent = "";
@@ -112,7 +132,7 @@ function tiles(): HTMLElement {
   for (const t of document.querySelectorAll<HTMLTemplateElement>("template[data-sector]")) {
     const { sector = "", name = "" } = t.dataset;
     const tile = el("button", { type: "button", class: "tile s-" + sector }, t.content.cloneNode(true), el("span", {}, name), el("small", { "data-count": sector }, counted(sector)));
-    tile.addEventListener("click", () => open({ kind: "sector", code: sector, name, type: "" }));
+    tile.addEventListener("click", () => open({ kind: "sector", code: sector, name, type: "", period: null, at: 0, rail: 0 }));
     grid.append(tile);
   }
   const find = el("button", { type: "button", class: "tile find", "data-do": "search" }, el("i", { class: "icon", "aria-hidden": "true" }, "123"), el("span", {}, "编号、拼音查询"), el("small", {}, "公告编号或拼音首字母"));
@@ -131,21 +151,6 @@ function tabs(chosen: string): HTMLElement {
     bar.append(b);
   }
   return bar;
-}
-
-/** types narrows a sector to one type: a hundred notices are too many to page through. */
-function types(view: View & { kind: "sector" }): HTMLElement[] {
-  const common = data.types(view.code, 5);
-  if (common.length < 2) return [];
-  const chip = (code: string, name: string) => {
-    const b = el("button", { type: "button", "aria-pressed": String(code === view.type) }, name);
-    b.addEventListener("click", () => {
-      stack[stack.length - 1] = screenOf({ ...view, type: code });
-      void draw();
-    });
-    return b;
-  };
-  return [el("div", { class: "chips", role: "group", "aria-label": "公告类型" }, chip("", "全部"), ...common.map((t) => chip(t.code, t.name)))];
 }
 
 async function drawNotice(code: string, screen: Screen, turn: number): Promise<void> {
@@ -314,6 +319,7 @@ async function draw(): Promise<void> {
   const screen = top();
   const { view } = screen;
   screen.next = null;
+  sector = long = null;
   main.textContent = "";
   main.className = "view-" + view.kind;
   main.scrollTop = 0;
@@ -324,12 +330,13 @@ async function draw(): Promise<void> {
       await rows(screen, turn, (n, c) => data.list(view.tab === "deadline" ? { sort: "deadline" } : {}, n, c), view.tab === "deadline" ? "目前没有尚未截止的公告。" : "还没有公开的公告。");
       break;
     case "sector":
-      main.append(el("h2", {}, view.name), ...types(view));
-      await rows(screen, turn, (n, c) => data.list({ sector: view.code, type: view.type }, n, c), "这里还没有公开的公告。");
+      sector = new SectorPage(main, data, view, row, buttons);
+      await sector.draw(() => turn === drawing);
       break;
     case "results":
-      main.append(el("h2", {}, `含“${view.word}”的公告`));
-      await rows(screen, turn, (n, c) => data.list({ q: view.word }, n, c), "没有找到，换一个更短的词试试。");
+      long = new LongList({ ask: (c) => data.list({ q: view.word }, 20, c), row, count: 0, at: screen.scroll, none: () => "没有找到，换一个更短的词试试。", moved: buttons });
+      main.append(el("h2", {}, `含“${view.word}”的公告`), long.box);
+      await long.fill();
       break;
     case "search":
       drawSearch(view, screen, turn);
@@ -349,8 +356,8 @@ function buttons(): void {
   byId<HTMLButtonElement>("next").disabled = !below() && (reading || !screen.next);
 }
 
-/** paged is what the paging buttons move: what was found, above the pad, or all of the view. */
-const paged = () => main.querySelector<HTMLElement>(".found") ?? main;
+/** paged is what the paging buttons move: what was found, above the pad, a list beside its periods, or all of the view. */
+const paged = () => main.querySelector<HTMLElement>(".found, .list") ?? main;
 const above = () => paged().scrollTop > 2;
 const below = () => paged().scrollTop + paged().clientHeight < paged().scrollHeight - 2;
 
@@ -413,9 +420,13 @@ const actions: Record<string, (button: HTMLElement) => void> = {
   search: () => open({ kind: "search", text: "" }),
   previous: () => turnPage(-1),
   next: () => turnPage(1),
-  size: () => (setSize((size + 1) % sizes.length), void draw()),
+  size: () => {
+    remember(); // before the rows change their height
+    setSize((size + 1) % sizes.length);
+    void draw();
+  },
   contrast: (b) => toggle("contrast", b),
-  low: (b) => (toggle("low", b), void draw()),
+  low: (b) => (toggle("low", b), redraw()),
   stay: () => (idle.touch(), closeDialog()),
   leave: () => (idle.touch(), reset()),
 };
@@ -442,6 +453,9 @@ function showState(): void {
   offline.textContent = failures < 2 ? "" : `网络中断，显示 ${data.asOf()} 的内容，可能不是最新`;
   byId("fresh").textContent = failures < 2 ? `数据更新 ${data.asOf()}` : "离线";
   if (!was && offline.hidden) void data.refresh().catch(() => undefined);
+  if (was === offline.hidden) return;
+  void sector?.refresh();
+  void (sector?.list ?? long)?.fill();
 }
 
 let refreshing = false;
@@ -453,6 +467,7 @@ function renew(): void {
   setTimeout(() => {
     void data.refresh().catch(() => undefined).then(() => {
       refreshing = false;
+      void sector?.refresh();
       if (pristine()) void draw();
     });
   }, 1000 + Math.random() * 4000);
@@ -468,6 +483,8 @@ async function poll(): Promise<void> {
     if (withdrawn.includes(shown)) {
       hush();
       message("这条公告刚刚撤回，内容不再有效。");
+    } else if (sector || long) {
+      (sector ?? long)?.drop(withdrawn); // the others stay where they are
     } else if (withdrawn.some((id) => main.querySelector(`[data-id="${id}"]`))) {
       void draw();
     } else if (changed.includes(shown) && shown) {
@@ -490,7 +507,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 main.addEventListener("scroll", buttons, { passive: true });
-addEventListener("resize", () => void draw());
+addEventListener("resize", redraw);
 
 /** report is what the device says of itself; what it tells it tells once. */
 function report() {
