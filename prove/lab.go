@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -172,6 +173,7 @@ type node struct {
 	env      []string
 	log      *logBuffer
 	done     chan struct{}
+	stood    atomic.Int64 // when it last began or ceased to stand still, in Unix nanoseconds
 }
 
 // logBuffer keeps what an instance prints. It is safe for concurrent use.

@@ -12,6 +12,7 @@ import (
 
 // answer is what a reader got.
 type answer struct {
+	from   *node
 	path   string
 	status int // 0 when there was no answer
 	body   []byte
@@ -73,7 +74,7 @@ func (l load) run(ctx context.Context) {
 }
 
 func (l load) get(client *http.Client, n *node, path string) answer {
-	a := answer{path: path, begun: time.Now()}
+	a := answer{from: n, path: path, begun: time.Now()}
 	req, err := http.NewRequest(http.MethodGet, n.url+path, nil)
 	if err != nil {
 		a.err = err

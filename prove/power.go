@@ -218,9 +218,9 @@ func powerCut(ctx context.Context, l *lab) (outcome, error) {
 	if err := d.begin(dir); err != nil {
 		return outcome{}, err
 	}
-	trace, wrapper := filepath.Join(l.dir, "strace"), filepath.Join(l.dir, "traced")
-	script := fmt.Sprintf("#!/bin/sh\nexec %s -f -y -xx -ttt -s 4200000 -o %s -e trace=pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat %s \"$@\"\n", strace, trace, l.binary)
-	if err := os.WriteFile(wrapper, []byte(script), 0o700); err != nil { //nolint:gosec // it is to be run
+	trace := filepath.Join(l.dir, "strace")
+	wrapper, err := l.wrapped("traced", fmt.Sprintf("exec %s -f -y -xx -ttt -s 4200000 -o %s -e trace=pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat", strace, trace))
+	if err != nil {
 		return outcome{}, err
 	}
 	n, err := l.launch(ctx, wrapper, nil, "--data", dir)

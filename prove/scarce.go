@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -163,19 +162,15 @@ func fill(path string) error {
 
 // fewDescriptors runs the program with 64 of them and more connections than that.
 func (l *lab) fewDescriptors(ctx context.Context) (figure string, passed bool, err error) {
-	sh, err := exec.LookPath("sh")
+	few, err := l.wrapped("few", "ulimit -n 64\nexec")
 	if err != nil {
-		return "", false, impossible{"no shell"}
-	}
-	wrapper := filepath.Join(l.dir, "few")
-	if err := os.WriteFile(wrapper, fmt.Appendf(nil, "#!%s\nulimit -n 64\nexec %s \"$@\"\n", sh, l.binary), 0o700); err != nil { //nolint:gosec // it is to be run
 		return "", false, err
 	}
 	dir, err := l.folder()
 	if err != nil {
 		return "", false, err
 	}
-	n, err := l.launch(ctx, wrapper, nil, "--data", dir)
+	n, err := l.launch(ctx, few, nil, "--data", dir)
 	if err != nil {
 		return "", false, err
 	}
@@ -200,4 +195,10 @@ func (l *lab) fewDescriptors(ctx context.Context) (figure string, passed bool, e
 	back := time.Since(begun)
 	_, err = o.publishTender(ctx, n)
 	return fmt.Sprintf("200 connections, then served again after %d ms, process alive: %v", back.Milliseconds(), !n.dead()), back <= 10*time.Second && err == nil && !n.dead(), nil
+}
+
+// wrapped makes a script that runs the program by a command of the shell.
+func (l *lab) wrapped(name, command string) (string, error) {
+	file := filepath.Join(l.dir, name)
+	return file, os.WriteFile(file, fmt.Appendf(nil, "#!/bin/sh\n%s %s \"$@\"\n", command, l.binary), 0o700) //nolint:gosec // it is to be run
 }

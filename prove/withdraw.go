@@ -3,9 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -87,8 +93,8 @@ func (c *cluster) faults(l *lab, i int) []fault {
 		list = append(list,
 			fault{"database cut", func(context.Context) error { db.cut(); return nil }, db.heal},
 			fault{"database silent", func(context.Context) error { return db.silence() }, db.heal},
-			fault{"process stopped", func(context.Context) error { return n.cmd.Process.Signal(syscall.SIGSTOP) },
-				func(context.Context) error { return n.cmd.Process.Signal(syscall.SIGCONT) }})
+			fault{"process stopped", func(context.Context) error { return n.still(syscall.SIGSTOP) },
+				func(context.Context) error { return n.still(syscall.SIGCONT) }})
 	}
 	return list
 }
@@ -120,20 +126,46 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// still makes the process stand still, or go on. Who asked it meanwhile has
+// measured that.
+func (n *node) still(signal syscall.Signal) error {
+	n.stood.Store(time.Now().UnixNano())
+	return n.cmd.Process.Signal(signal)
+}
+
 // ledger knows when each withdrawal was acknowledged, and how long after that a
 // reader who began later still saw the notice.
 type ledger struct {
 	mu     sync.Mutex
 	acked  map[string]time.Time // by code
 	lasted map[string]time.Duration
+	asked  map[string]int // answers after the acknowledgement that might have shown it
 	reads  int
-	marked int // answers that said how old they are
+	marked int   // answers that said how old they are
+	times  times // of answers by processes that did not stand still
+}
+
+func newLedger() *ledger {
+	return &ledger{acked: map[string]time.Time{}, lasted: map[string]time.Duration{}, asked: map[string]int{}}
+}
+
+// withdrawn notes that the withdrawal was acknowledged at an instant.
+func (g *ledger) withdrawn(code string, at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.acked[code] = at
 }
 
 func (g *ledger) see(a answer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.reads++
+	if a.from == nil || a.from.stood.Load() < a.begun.UnixNano() {
+		g.times = append(g.times, a.took)
+	}
+	if code, one := strings.CutPrefix(a.path, "/api/v1/notices/"); one && a.status > 0 && g.after(a, code) >= 0 {
+		g.asked[code]++
+	}
 	if a.status != 200 {
 		return
 	}
@@ -141,64 +173,114 @@ func (g *ledger) see(a answer) {
 		g.marked++
 		return
 	}
-	for code, at := range g.acked {
-		if a.begun.After(at) && bytes.Contains(a.body, []byte(`"code":"`+code+`"`)) {
-			g.lasted[code] = max(g.lasted[code], a.begun.Sub(at))
+	for _, m := range shown.FindAllSubmatch(a.body, -1) {
+		if late := g.after(a, string(m[1])); late >= 0 {
+			g.lasted[string(m[1])] = max(g.lasted[string(m[1])], late)
 		}
 	}
 }
 
-// withdrawalVanishes withdraws notices while everything breaks in turn.
+// shown finds the codes of the notices that an answer shows.
+var shown = regexp.MustCompile(`"code":"(\d{8})"`)
+
+// after is how long after the withdrawal was acknowledged the reader began; it
+// is negative if that was before.
+func (g *ledger) after(a answer, code string) time.Duration {
+	at, ok := g.acked[code]
+	if !ok || !a.begun.After(at) {
+		return -1
+	}
+	return a.begun.Sub(at)
+}
+
+// verdict is how long what was withdrawn was still seen: at worst, and by how
+// many of a hundred; and how often the least asked for was asked for afterwards.
+func (g *ledger) verdict() (worst, p99 time.Duration, least int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	lasted := make(times, 0, len(g.acked))
+	least = math.MaxInt
+	for code := range g.acked {
+		lasted = append(lasted, g.lasted[code])
+		least = min(least, g.asked[code])
+	}
+	return lasted.at(1), lasted.at(0.99), least
+}
+
+// withdrawalVanishes withdraws notices, several at a time, while everything
+// breaks in turn.
 func withdrawalVanishes(ctx context.Context, l *lab) (outcome, error) {
 	c, err := l.cluster(ctx, 3)
 	if err != nil {
 		return outcome{}, err
 	}
-	amount := l.form.pick(12, 120, 500)
-	notices := make([]notice, amount)
-	for i := range notices {
-		if notices[i], err = c.office.publishTender(ctx, c.nodes[0]); err != nil {
-			return outcome{}, err
-		}
+	amount := l.form.pick(12, 500, 500)
+	notices, err := c.office.publishMany(ctx, l, c.nodes[0], amount)
+	if err != nil {
+		return outcome{}, err
 	}
-	g := &ledger{acked: map[string]time.Time{}, lasted: map[string]time.Duration{}}
-	turn := 0
-	reading := load{rate: l.form.pick(300, 600, 2000), see: g.see, next: func() (*node, string) {
-		turn++
-		code := notices[(turn*7)%amount].code
-		return c.nodes[turn%len(c.nodes)], []string{"/api/v1/notices?limit=100", "/api/v1/notices/" + code, "/api/v1/home",
-			"/api/v1/notices?q=%E9%81%93%E8%B7%AF", "/api/v1/notices/" + code}[turn/3%5]
-	}}
+	slices.Reverse(notices) // the newest, which are on the lists, first
+	g := newLedger()
+	var gone atomic.Int64 // how many of the notices are
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	var running sync.WaitGroup
+	for _, n := range c.nodes { // readers of their own, so that one that stands still keeps nobody from the others
+		running.Go(func() {
+			load{rate: l.form.pick(100, 250, 700), see: g.see, next: mixed(n, notices, &gone)}.run(background)
+		})
+	}
 	var broken int
 	var breaking error
-	running.Go(func() { reading.run(background) })
 	running.Go(func() { broken, breaking = c.breakThings(background, l) })
-	for _, n := range notices {
-		wait(ctx, time.Duration(100+l.rand.IntN(300))*time.Millisecond)
-		if err := c.office.withdraw(ctx, c.nodes[0], n.id, false); err != nil {
-			return outcome{}, err
-		}
-		g.mu.Lock()
-		g.acked[n.code] = time.Now()
-		g.mu.Unlock()
-	}
+	err = c.withdrawAll(ctx, l, notices, g, &gone)
 	wait(ctx, 3*time.Second)
 	stop()
 	running.Wait()
-	if breaking != nil {
-		return outcome{}, breaking
+	if err := errors.Join(err, breaking); err != nil {
+		return outcome{}, err
 	}
-	lasted := make(times, 0, amount)
-	for _, n := range notices {
-		lasted = append(lasted, g.lasted[n.code])
-	}
-	worst := lasted.at(1)
+	worst, p99, least := g.verdict()
 	return outcome{
-		figure: fmt.Sprintf("last seen %d ms after the acknowledgement at worst, p99 %d ms (%d withdrawn, %d faults, %d reads, %d marked as old)",
-			worst.Milliseconds(), lasted.at(0.99).Milliseconds(), amount, broken, g.reads, g.marked),
-		mark: "< 1000 ms", passed: worst < time.Second && g.reads > amount,
+		figure: fmt.Sprintf("last seen %d ms after the acknowledgement at worst, p99 %d ms (%d withdrawn, %d faults, %d reads, p50 %.1f ms, p99 %.1f ms; each notice asked for %d times or more after it was gone; %d answers marked as old)",
+			worst.Milliseconds(), p99.Milliseconds(), amount, broken, g.reads, ms(g.times.at(0.5)), ms(g.times.at(0.99)), least, g.marked),
+		mark: "< 1000 ms, p99 ≤ 300 ms", passed: worst < time.Second && p99 <= 300*time.Millisecond && len(g.acked) == amount && least > 0,
 	}, nil
+}
+
+// publishMany publishes tenders, several at a time.
+func (o *office) publishMany(ctx context.Context, l *lab, n *node, amount int) ([]notice, error) {
+	notices, errs := make([]notice, amount), make([]error, amount)
+	l.parallel(4, amount, func(i int) { notices[i], errs[i] = o.publishTender(ctx, n) })
+	return notices, errors.Join(errs...)
+}
+
+// mixed reads lists, the home page, searches, and the notices that have just
+// been withdrawn or are about to be.
+func mixed(n *node, notices []notice, gone *atomic.Int64) func() (*node, string) {
+	turn := 0
+	return func() (*node, string) {
+		turn++
+		near := min(len(notices)-1, max(0, int(gone.Load())-10+turn*7%20))
+		one := "/api/v1/notices/" + notices[near].code
+		return n, []string{"/api/v1/notices?limit=100", one, one, "/api/v1/home", one, "/api/v1/notices?q=%E9%81%93%E8%B7%AF"}[turn%6]
+	}
+}
+
+// withdrawAll withdraws the notices in turn, the next without waiting for the
+// one before.
+func (c *cluster) withdrawAll(ctx context.Context, l *lab, notices []notice, g *ledger, gone *atomic.Int64) error {
+	var under sync.WaitGroup
+	errs := make([]error, len(notices))
+	for i, n := range notices {
+		wait(ctx, time.Duration(50+l.rand.IntN(200))*time.Millisecond)
+		under.Go(func() {
+			if errs[i] = c.office.withdraw(ctx, c.nodes[0], n.id, false); errs[i] == nil {
+				g.withdrawn(n.code, time.Now())
+			}
+		})
+		gone.Store(int64(i))
+	}
+	under.Wait()
+	return errors.Join(errs...)
 }

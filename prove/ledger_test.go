@@ -1,0 +1,55 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// The ledger sees what it is there to see.
+func TestLedgerCatchesWhatIsStillShown(t *testing.T) {
+	acked := time.Now()
+	late := func(d time.Duration, status int, path, body string, header http.Header) answer {
+		return answer{path: path, begun: acked.Add(d), status: status, body: []byte(body), header: header}
+	}
+	const list, one, gone = "/api/v1/notices?limit=100", "/api/v1/notices/12345678", `{"error":{"code":"notice.withdrawn"}}`
+	const body = `{"items":[{"id":"x","code":"99999999"},{"code":"12345678","title":"y"}]}`
+	aged := http.Header{"Age": {"3"}}
+	for name, c := range map[string]struct {
+		seen  []answer
+		worst time.Duration
+		least int
+	}{
+		"nothing":                     {nil, 0, 0},
+		"in a list":                   {[]answer{late(1500*time.Millisecond, 200, list, body, nil)}, 1500 * time.Millisecond, 0},
+		"as a page":                   {[]answer{late(time.Second, 200, one, `{"code":"12345678"}`, nil)}, time.Second, 1},
+		"the later counts":            {[]answer{late(3, 200, one, body, nil), late(2, 200, one, body, nil)}, 3, 2},
+		"gone":                        {[]answer{late(time.Second, 410, one, gone, nil)}, 0, 1},
+		"before the acknowledgement":  {[]answer{late(-1, 200, one, body, nil)}, 0, 0},
+		"marked as old":               {[]answer{late(time.Second, 200, one, body, aged)}, 0, 1},
+		"another one":                 {[]answer{late(time.Second, 200, list, `{"code":"12345679"}`, nil)}, 0, 0},
+		"no answer is none that asks": {[]answer{late(time.Second, 0, one, "", nil)}, 0, 0},
+	} {
+		g := newLedger()
+		g.withdrawn("12345678", acked)
+		for _, a := range c.seen {
+			g.see(a)
+		}
+		if worst, p99, least := g.verdict(); worst != c.worst || p99 != c.worst || least != c.least {
+			t.Errorf("%s: seen for %v, %v, asked for %d times, want %v and %d", name, worst, p99, least, c.worst, c.least)
+		}
+	}
+}
+
+// What a process that stands still answers late is not its speed.
+func TestStandingStillIsNotSlow(t *testing.T) {
+	now := time.Now()
+	n := &node{}
+	g := newLedger()
+	g.see(answer{from: n, begun: now, took: time.Millisecond})
+	n.stood.Store(now.Add(time.Second).UnixNano())
+	g.see(answer{from: n, begun: now, took: time.Minute})
+	if len(g.times) != 1 || g.times.at(1) != time.Millisecond || g.reads != 2 {
+		t.Errorf("counted %v of %d", g.times, g.reads)
+	}
+}
