@@ -190,7 +190,8 @@ func TestChat(t *testing.T) {
 			{"订阅 国有", "对应多个领域", "land by scan:k03, housing by chat"},
 			{"退订 土地", "已退订", "housing by chat"},
 			{n.Code, "盐东镇道路招标", "housing by chat"},
-			{"00000000", "", "housing by chat"},
+			{"00000000", "没有", "housing by chat"},
+			{"99999999", "没有编号为 99999999 的公告", "housing by chat"},
 			{"&lt;script&gt;", "回复", "housing by chat"},
 			{"退订", "已退订", ""},
 		} {

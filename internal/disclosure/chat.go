@@ -22,9 +22,9 @@ const (
 type ChatCommand struct {
 	Verb    ChatVerb
 	Sector  string   // code, "" for none or all
-	Code    string   // of a notice
+	Code    string   // of a notice, "" for digits that are none
 	Choices []string // names of sectors, when a part names several
-	Unknown string   // the part that names no sector
+	Unknown string   // the part that names no sector or notice
 }
 
 var chatVerbs = []struct {
@@ -42,6 +42,9 @@ func ParseChat(text string, c *Catalog) ChatCommand {
 	s := strings.ReplaceAll(Normalize(text), " ", "")
 	if ValidCode(s) {
 		return ChatCommand{Verb: ChatNotice, Code: s}
+	}
+	if len(s) >= 4 && strings.Trim(s, "0123456789") == "" {
+		return ChatCommand{Verb: ChatNotice, Unknown: short(s)}
 	}
 	for _, v := range chatVerbs {
 		rest, ok := strings.CutPrefix(s, v.word)
