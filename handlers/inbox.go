@@ -55,32 +55,23 @@ func inboxJSON(i disclosure.InboxItem, catalog *disclosure.Catalog) InboxEntry {
 //	@Success	200		{object}	InboxList
 //	@Router		/api/v1/me/inbox [get]
 func (s *Server) listInbox(c *fiber.Ctx) error {
-	const list = "inbox"
-	p := readParams(c, "limit", "cursor")
-	limit, after := p.limit(disclosure.DefaultLimit), p.cursor(list)
-	if err := p.err(); err != nil {
+	pg, err := readNumbered(c, "inbox")
+	if err != nil {
 		return err
 	}
-	before := int64(0)
-	if after != nil {
-		before = after.A
-	}
-	page, err := s.Subscribers.Inbox(c.UserContext(), personOf(c).N, before, limit)
+	page, err := s.Subscribers.Inbox(c.UserContext(), personOf(c).N, pg.after, pg.limit)
 	if err != nil {
 		return err
 	}
 	out := InboxList{Items: []InboxEntry{}, Total: page.Total, TotalCapped: page.Capped, Unread: page.Unread, AsOf: disclosure.FormatInstant(s.Now())}
+	last := int64(0)
 	for _, i := range page.Items {
 		out.Items = append(out.Items, inboxJSON(i, page.Catalog))
-	}
-	if page.More {
-		n, err := strconv.ParseInt(page.Items[len(page.Items)-1].ID, 10, 64)
-		if err != nil {
+		if last, err = strconv.ParseInt(i.ID, 10, 64); err != nil {
 			return err
 		}
-		next := disclosure.Cursor{A: n}.Encode(list)
-		out.Next = &next
 	}
+	out.Next = pg.next(page.More, last)
 	return sendJSON(c, out)
 }
 
@@ -140,10 +131,7 @@ type ConsentList struct {
 //	@Success	200	{object}	ConsentList
 //	@Router		/api/v1/me/consents [get]
 func (s *Server) listConsents(c *fiber.Ctx) error {
-	p := readParams(c, "limit", "cursor")
-	p.limit(disclosure.DefaultLimit)
-	p.cursor("consents")
-	if err := p.err(); err != nil {
+	if _, err := readNumbered(c, "consents"); err != nil {
 		return err
 	}
 	left, ledger, err := s.Subscribers.Consents(c.UserContext(), personOf(c).N)

@@ -59,3 +59,31 @@ func cutPage[T any](pg paging, rows []T) ([]T, *string) {
 	next := disclosure.Cursor{A: int64(to)}.Encode(pg.list)
 	return rows[from:to], &next
 }
+
+// numbered is the place of a request in a list whose rows have numbers of their
+// own, which the cursor holds: rows that come or go meanwhile move nothing.
+type numbered struct {
+	list  string // canonical name of the list
+	limit int
+	after int64 // number of the last row of the page before, 0 on the first page
+}
+
+// readNumbered reads limit and cursor of the list.
+func readNumbered(c *fiber.Ctx, list string) (numbered, error) {
+	p := readParams(c, "limit", "cursor")
+	pg := numbered{list: list, limit: p.limit(disclosure.DefaultLimit)}
+	if at := p.cursor(list); at != nil {
+		pg.after = at.A
+	}
+	return pg, p.err()
+}
+
+// next returns the cursor of the page behind the row with the number, or nil when
+// there is no more.
+func (pg numbered) next(more bool, last int64) *string {
+	if !more {
+		return nil
+	}
+	next := disclosure.Cursor{A: last}.Encode(pg.list)
+	return &next
+}

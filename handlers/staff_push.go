@@ -39,6 +39,7 @@ type Pushes interface {
 type Audience interface {
 	Count(ctx context.Context, n disclosure.StaffNotice) (people int, exact bool, err error)
 	Cards(n disclosure.StaffNotice) ([]disclosure.FittedCard, error)
+	Quotas(list []disclosure.Quota, day string) []disclosure.Quota
 }
 
 // Push is one push with its funnel.
@@ -137,28 +138,20 @@ type PushList struct {
 //	@Success	200		{object}	PushList
 //	@Router		/api/v1/staff/pushes [get]
 func (s *Server) listPushes(c *fiber.Ctx) error {
-	const list = "pushes"
-	p := readParams(c, "limit", "cursor")
-	limit, after := p.limit(disclosure.DefaultLimit), p.cursor(list)
-	if err := p.err(); err != nil {
+	pg, err := readNumbered(c, "pushes")
+	if err != nil {
 		return err
 	}
-	before := int64(0)
-	if after != nil {
-		before = after.A
-	}
-	page, err := s.Pushes.Pushes(c.UserContext(), before, limit)
+	page, err := s.Pushes.Pushes(c.UserContext(), pg.after, pg.limit)
 	if err != nil {
 		return err
 	}
 	out := PushList{Items: []Push{}, Total: page.Total, TotalCapped: page.Capped, AsOf: disclosure.FormatInstant(s.Now())}
+	last := int64(0)
 	for _, f := range page.Items {
-		out.Items = append(out.Items, PushJSON(f))
+		out.Items, last = append(out.Items, PushJSON(f)), f.N
 	}
-	if page.More {
-		next := disclosure.Cursor{A: page.Items[len(page.Items)-1].N}.Encode(list)
-		out.Next = &next
-	}
+	out.Next = pg.next(page.More, last)
 	return sendJSON(c, out)
 }
 
@@ -429,15 +422,16 @@ type QuotaView struct {
 //	@Success	200	{object}	QuotaList
 //	@Router		/api/v1/staff/quota [get]
 func (s *Server) getQuota(c *fiber.Ctx) error {
-	p := readParams(c, "limit", "cursor")
-	p.limit(disclosure.DefaultLimit)
-	p.cursor("quota")
-	if err := p.err(); err != nil {
+	if _, err := readNumbered(c, "quota"); err != nil {
 		return err
 	}
-	list, err := s.Pushes.Quotas(c.UserContext(), workday.DateOf(s.Now()).String())
+	day := workday.DateOf(s.Now()).String()
+	list, err := s.Pushes.Quotas(c.UserContext(), day)
 	if err != nil {
 		return err
+	}
+	if s.Audience != nil {
+		list = s.Audience.Quotas(list, day)
 	}
 	st, err := s.Pushes.PushStatus(c.UserContext(), s.Now())
 	if err != nil {

@@ -92,10 +92,8 @@ type SubscriptionList struct {
 //	@Success	200		{object}	SubscriptionList
 //	@Router		/api/v1/me/subscriptions [get]
 func (s *Server) listSubscriptions(c *fiber.Ctx) error {
-	const list = "subscriptions"
-	p := readParams(c, "limit", "cursor")
-	limit, after := p.limit(disclosure.DefaultLimit), p.cursor(list)
-	if err := p.err(); err != nil {
+	pg, err := readNumbered(c, "subscriptions")
+	if err != nil {
 		return err
 	}
 	subs, err := s.Subscribers.Subscriptions(c.UserContext(), personOf(c).N)
@@ -105,12 +103,11 @@ func (s *Server) listSubscriptions(c *fiber.Ctx) error {
 	out := SubscriptionList{Items: []SubscriptionView{}, Total: len(subs), AsOf: disclosure.FormatInstant(s.Now())}
 	var last int64
 	for _, sub := range subs {
-		if after != nil && sub.N <= after.A {
+		if sub.N <= pg.after {
 			continue
 		}
-		if len(out.Items) == limit {
-			next := disclosure.Cursor{A: last}.Encode(list)
-			out.Next = &next
+		if len(out.Items) == pg.limit {
+			out.Next = pg.next(true, last)
 			break
 		}
 		last = sub.N

@@ -2,6 +2,8 @@ package push
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"gongkai/internal/disclosure"
 )
@@ -12,6 +14,38 @@ type Audience struct {
 		Candidates(ctx context.Context, sector string, after int64, limit int) ([]disclosure.Candidate, bool, error)
 	}
 	Templates []disclosure.CardTemplate
+	QuotaOf   map[disclosure.Channel]int // as Config has it
+}
+
+// Quotas adds to the day's shares those of the APIs that the templates are sent
+// by and that nobody has called yet.
+func (a *Audience) Quotas(list []disclosure.Quota, day string) []disclosure.Quota {
+	for _, t := range a.Templates {
+		q := disclosure.Quota{App: t.App, Path: paths[t.Channel], Day: day, Limit: dayLimit(a.QuotaOf, t.Channel)}
+		if !slices.ContainsFunc(list, func(other disclosure.Quota) bool { return other.App == q.App && other.Path == q.Path }) {
+			list = append(list, q)
+		}
+	}
+	slices.SortFunc(list, func(a, b disclosure.Quota) int { return strings.Compare(a.App+a.Path, b.App+b.Path) })
+	return list
+}
+
+// dayLimit is how often an API of the channel may be called a day.
+func dayLimit(set map[disclosure.Channel]int, c disclosure.Channel) int {
+	if n, ok := set[c]; ok {
+		return n
+	}
+	return dailyQuota[c]
+}
+
+// ChannelOf returns the channel that an API belongs to, "" for none.
+func ChannelOf(path string) disclosure.Channel {
+	for channel, known := range paths {
+		if known == path {
+			return channel
+		}
+	}
+	return ""
 }
 
 // Count returns how many people would get the notice now. It reads every
@@ -53,7 +87,7 @@ func (a *Audience) Cards(n disclosure.StaffNotice) ([]disclosure.FittedCard, err
 		shown.PublishedAt = shown.UpdatedAt // the card shows a time, and this one is near
 	}
 	card := disclosure.NewCard(shown, disclosure.EventPublished, typ, n.Catalog)
-	card.Why = "您订阅了" + card.Sector
+	card.Why = why(card, disclosure.EventPublished)
 	out := []disclosure.FittedCard{}
 	for _, t := range a.Templates {
 		if t.Channel != disclosure.ChannelService {

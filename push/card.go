@@ -110,7 +110,7 @@ func (p *Push) message(ctx context.Context, j job) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	card.Why = "您订阅了" + card.Sector
+	card.Why = why(card, d.Kind)
 	signed := p.signer.Sign(d.N)
 	link := p.PublicURL + "/n/" + card.Code + "?why=" + signed
 	if d.Kind == disclosure.EventDigest {
@@ -124,6 +124,16 @@ func (p *Push) message(ctx context.Context, j job) (Message, error) {
 		m.Text = serviceText(card, link)
 	}
 	return m, nil
+}
+
+// why says why a card came and, of one about a notice that the person may have a
+// card of, what is new. It is written for a field of 20 characters.
+func why(c disclosure.Card, kind disclosure.EventKind) string {
+	source := "来自您的订阅：" + c.Sector
+	if kind == disclosure.EventCorrected || kind == disclosure.EventTerminated {
+		return c.Status + "，" + source
+	}
+	return source
 }
 
 // serviceText is a card as a customer-service message.

@@ -269,13 +269,19 @@ func (p *program) diagnose(ctx context.Context, s *session) ([]checkResult, erro
 		results = append(results, checkResult{name, err == nil, detail})
 	}
 	for _, a := range apps {
-		check(a.Name+" 令牌与 IP 白名单", func(ctx context.Context) (string, error) { return "可用", w.CheckToken(ctx, a.Name) })
+		check(accountKind(a.Kind)+" 令牌与 IP 白名单", func(ctx context.Context) (string, error) { return "可用", w.CheckToken(ctx, a.Name) })
 	}
+	asked := map[string]bool{}
 	for _, t := range s.config.cardTemplates() {
 		if t.Channel == disclosure.ChannelService {
 			continue
 		}
 		check(channelName(t.Channel)+" 模板 "+t.ID, func(ctx context.Context) (string, error) { return "字段齐全", w.CheckTemplate(ctx, t) })
+		api := t.App + string(t.Channel)
+		if asked[api] {
+			continue
+		}
+		asked[api] = true
 		check(channelName(t.Channel)+" 额度", func(ctx context.Context) (string, error) {
 			q, err := w.Quota(ctx, t.App, t.Channel)
 			if err != nil {
@@ -285,6 +291,13 @@ func (p *program) diagnose(ctx context.Context, s *session) ([]checkResult, erro
 		})
 	}
 	return results, nil
+}
+
+func accountKind(k disclosure.AppKind) string {
+	if k == disclosure.AppMini {
+		return "小程序"
+	}
+	return "服务号"
 }
 
 func channelName(c disclosure.Channel) string {

@@ -17,7 +17,7 @@ import (
 func newPushQuota(p *program) *cobra.Command {
 	cmd := &cobra.Command{Use: "quota", Short: "当日额度，以及队列发完后还剩多少", Args: cobra.NoArgs}
 	asJSON := jsonFlag(cmd)
-	storeFlags(cmd)
+	addOptions(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, err := p.open(cmd)
 		if err != nil {
@@ -25,10 +25,13 @@ func newPushQuota(p *program) *cobra.Command {
 		}
 		defer func() { _ = s.Close() }()
 		now := p.now()
-		list, err := s.Quotas(cmd.Context(), workday.DateOf(now).String())
+		day := workday.DateOf(now).String()
+		list, err := s.Quotas(cmd.Context(), day)
 		if err != nil {
 			return err
 		}
+		audience := push.Audience{Templates: s.config.cardTemplates(), QuotaOf: s.config.quotas()}
+		list = audience.Quotas(list, day)
 		st, err := s.PushStatus(cmd.Context(), now)
 		if err != nil {
 			return err
@@ -36,14 +39,22 @@ func newPushQuota(p *program) *cobra.Command {
 		quota := handlers.QuotaJSON(list, st, now)
 		return p.print(*asJSON, quota, func(w io.Writer) {
 			tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-			fmt.Fprintf(tw, "%s，排队 %d 条\n账号\t接口\t限额\t已用\t剩余\t留给紧急\t队列发完后剩余\n", quota.Day, quota.Queue)
+			fmt.Fprintf(tw, "%s，排队 %d 条\n账号\t渠道\t限额\t已用\t剩余\t留给紧急\t队列发完后剩余\n", quota.Day, quota.Queue)
 			for _, q := range quota.Items {
-				fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", q.App, q.Path, q.Limit, q.Used, q.Remaining, q.Reserved, q.AfterQueue)
+				fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", q.App, apiName(q.Path), q.Limit, q.Used, q.Remaining, q.Reserved, q.AfterQueue)
 			}
 			_ = tw.Flush()
 		})
 	}
 	return cmd
+}
+
+// apiName is an API as operators know it, by its channel.
+func apiName(path string) string {
+	if c := push.ChannelOf(path); c != "" {
+		return channelName(c)
+	}
+	return path
 }
 
 // cardPreview is what `push preview` prints.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gongkai/handlers"
 	"gongkai/internal/disclosure"
 	"gongkai/internal/store/storetest"
 	"gongkai/internal/wechatsim"
@@ -102,5 +103,14 @@ func TestPushPreviewAndQuota(t *testing.T) {
 	}
 	if out, exit := cli(t, "push", "quota", "--data", dir); exit != exitOK || !strings.Contains(out, "990") {
 		t.Errorf("exit %d: %s", exit, out)
+	}
+	// What is configured is there before its first call, what was called is there once.
+	out, exit = cli(t, "push", "quota", "--data", dir, "--wechat.official.appid", "wxa", "--wechat.official.template", "T1", "--wechat.official.subscribe", "T2", "--json")
+	var quota handlers.QuotaList
+	if exit != exitOK || json.Unmarshal([]byte(out), &quota) != nil {
+		t.Fatalf("exit %d: %s", exit, out)
+	}
+	if len(quota.Items) != 3 || quota.Items[1].Used != 0 || quota.Items[1].Limit != 100_000 || quota.Items[2].Used != 10 {
+		t.Errorf("quota = %s", out)
 	}
 }

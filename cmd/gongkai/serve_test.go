@@ -41,6 +41,9 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 	sheet := readSheet(t, dir)
 	checkDemoWeChat(t, p, sheet)
 	checkDemoPhone(t, p)
+	if out, code := cli(t, "push", "doctor", "--data", dir); code != exitOK || strings.Count(out, "字段齐全") != 5 {
+		t.Errorf("push doctor on the demo's accounts: exit %d, %s", code, out)
+	}
 	for _, role := range []string{"editor", "reviewer", "admin", "auditor", "ivr"} {
 		if sheet.Tokens[role] == "" {
 			t.Errorf("demo.json has no token for %s", role)

@@ -66,6 +66,9 @@ func (p *program) openOrCreate(cmd *cobra.Command) (*session, error) {
 func (p *program) openConfigured(ctx context.Context, c *config) (*session, error) {
 	if isDemo(c.Data) {
 		c.Publish.SecrecyReview = false // as the demo's server has it
+		if err := p.joinDemo(c); err != nil {
+			return nil, err
+		}
 	}
 	s, err := store.Open(ctx, store.Options{URL: c.Database})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,6 +59,27 @@ func (p *program) newSimulator(c *config, url string) error {
 		return fmt.Errorf("%s：%w", path, err)
 	}
 	p.now = p.simulator.Now
+	return nil
+}
+
+// joinDemo gives a command on the demo's data the demo's clock and, unless it is
+// given others, the demo's WeChat accounts, which answer while its server runs.
+func (p *program) joinDemo(c *config) error {
+	path := filepath.Join(c.Data, demoFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var sheet demoSheet
+	if err := json.Unmarshal(b, &sheet); err != nil {
+		return fmt.Errorf("%s：%w", path, err)
+	}
+	if err := p.newSimulator(c, sheet.URL); err != nil {
+		return err
+	}
+	if len(c.wechatApps()) == 0 {
+		c.useSimulator(p.simulator, sheet.URL)
+	}
 	return nil
 }
 

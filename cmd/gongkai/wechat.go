@@ -172,6 +172,14 @@ func showsCard(t wechatsim.Template) bool {
 	return len(t.Keywords) == len(cardFields) && t.Keywords[3].Label == "发布时间"
 }
 
+// quotas are the daily limits that are not WeChat's usual ones.
+func (c *config) quotas() map[disclosure.Channel]int {
+	if c.Push.Quota > 0 {
+		return map[disclosure.Channel]int{disclosure.ChannelTemplate: c.Push.Quota}
+	}
+	return nil
+}
+
 // newPush wires the push path; without a WeChat account the database still
 // fills people's inboxes.
 func (a *app) newPush(ctx context.Context, now func() time.Time) error {
@@ -193,10 +201,7 @@ func (a *app) newPush(ctx context.Context, now func() time.Time) error {
 		host = "unknown"
 	}
 	conf := push.Config{Recall: a.config.recall, Workers: a.config.Push.Workers, Rate: float64(a.config.Push.Rate), DailyCap: a.config.Push.DailyCap,
-		PublicURL: a.config.PublicURL, MiniPage: a.config.WeChat.MiniPage, Templates: templates, QuotaOf: map[disclosure.Channel]int{}}
-	if a.config.Push.Quota > 0 {
-		conf.QuotaOf[disclosure.ChannelTemplate] = a.config.Push.Quota
-	}
+		PublicURL: a.config.PublicURL, MiniPage: a.config.WeChat.MiniPage, Templates: templates, QuotaOf: a.config.quotas()}
 	a.push = push.New(conf, a.store, a.wechat, a.signer, a.log, now, fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(secret[:4])))
 	a.people = &push.People{Store: a.store, WeChat: a.wechat, Templates: templates, PublicURL: a.config.PublicURL, Log: a.log, Now: now,
 		Metrics: a.push.Metrics(), Later: func(f func()) { a.background.Go(f) }}

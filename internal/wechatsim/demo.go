@@ -57,7 +57,7 @@ func noticeKeywords() []Keyword {
 		{Key: "phrase2", Label: "公告类别", Sample: "工程招标"},
 		{Key: "thing3", Label: "发布单位", Sample: "亭湖区公共资源交易中心"},
 		{Key: "time4", Label: "发布时间", Sample: "2026年11月23日 09:00"},
-		{Key: "thing5", Label: "推送说明", Sample: "您订阅了“工程招标”"},
+		{Key: "thing5", Label: "推送说明", Sample: "来自您的订阅：工程招标"},
 	}
 }
 
@@ -67,6 +67,6 @@ func changeKeywords() []Keyword {
 		{Key: "phrase2", Label: "变更类型", Sample: "更正"},
 		{Key: "thing3", Label: "变更内容", Sample: "投标截止时间顺延"},
 		{Key: "time4", Label: "现截止时间", Sample: "2026年12月15日 09:30"},
-		{Key: "thing5", Label: "推送说明", Sample: "您订阅了“工程招标”"},
+		{Key: "thing5", Label: "推送说明", Sample: "来自您的订阅：工程招标"},
 	}
 }
