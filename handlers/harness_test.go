@@ -39,6 +39,7 @@ type world struct {
 	client  *http.Client
 	secrets map[string]string // of the tokens, by who holds them
 	logs    *logBuffer
+	url     string  // of the database
 	db      *sql.DB // the same file, for counting rows
 	mayFail bool    // errors in the log are part of the test
 }
@@ -62,8 +63,7 @@ var staff = map[string]disclosure.Actor{
 func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	t.Helper()
 	w := &world{clock: &clock{now: storetest.Start}, secrets: map[string]string{}, logs: &logBuffer{}}
-	var file string
-	w.store, file = storetest.SQLite(t)
+	w.store, w.url = storetest.SQLite(t)
 	w.cache = cache.New(cache.Options{Source: w.store, Now: w.Now})
 	w.service = &publish.Service{Store: w.store, Now: w.Now, Extract: &extract.Reader{}, Caches: []publish.Purger{w.cache}}
 	c := handlers.Config{Reader: w.store, Publisher: w.service, Desk: w.store, Tokens: w.store, Cache: w.cache, Kiosks: w.store, Callbacks: w.service,
@@ -79,7 +79,7 @@ func start(t *testing.T, adjust ...func(*handlers.Config)) *world {
 	}
 	w.serve(t, c)
 	var err error
-	if w.db, err = sql.Open("sqlite", strings.Replace(file, "sqlite:", "file:", 1)+"?mode=ro"); err != nil {
+	if w.db, err = sql.Open("sqlite", strings.Replace(w.url, "sqlite:", "file:", 1)+"?mode=ro"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.db.Close() })

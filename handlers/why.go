@@ -40,12 +40,10 @@ func (s *Server) getWhy(c *fiber.Ctx) error {
 }
 
 func (s *Server) showWhy(c *fiber.Ctx, item disclosure.InboxItem, person disclosure.Person, at disclosure.Reading, done string) error {
-	page := web.Why{Done: done, At: item.At, Withdrawn: item.Withdrawn, Paused: person.Paused,
+	page := web.Why{Done: done, At: item.At, Now: s.Now(), Catalog: at.Catalog, Bundle: item.Bundle, Withdrawn: item.Withdrawn, Paused: person.Paused,
 		Reason: "您订阅时的条件已经修改或删除；这是按当时的条件推送的。"}
 	if item.Kind == disclosure.EventDigest {
 		page.Reason = "您选择了每日汇总，或当天的推送较多，合并成了一条。"
-	} else if item.Kind != disclosure.EventPublished && item.Subscription == "" {
-		page.Reason = "您收到过这条公告，现在它有了更正或终止。"
 	}
 	if item.Notice != nil {
 		page.Title, page.Link, page.Source = item.Notice.Title, "/n/"+item.Notice.Code, item.Notice.Source.Name

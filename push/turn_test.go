@@ -230,8 +230,18 @@ func TestP12DailyCap(t *testing.T) {
 		if got := b.states(); got[disclosure.DeliveryAccepted] != 9 || got[disclosure.DeliveryDigested] != 9 {
 			t.Errorf("deliveries = %v, want 3 digests of 3", got)
 		}
-		if m := b.fake.cards[len(b.fake.cards)-1]; !strings.HasPrefix(m.Fields[0].Text, "3条新公告") || !strings.Contains(m.URL, "/why/") {
+		m := b.fake.cards[len(b.fake.cards)-1]
+		if !strings.HasPrefix(m.Fields[0].Text, "3条新公告") || !strings.Contains(m.URL, "/why/") {
 			t.Errorf("the digest says %q, %s", m.Fields[0].Text, m.URL)
+		}
+		// Its link leads to what it is about.
+		n, err := push.NewSigner("test").Open(m.URL[strings.LastIndex(m.URL, "/")+1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		item, _, _, err := b.store.InboxItem(t.Context(), n)
+		if err != nil || len(item.Bundle) != 3 || item.Bundle[0].Title != "第 4 条" || item.Bundle[2].Title != "第 2 条" {
+			t.Errorf("the digest leads to %+v, %v", item.Bundle, err)
 		}
 	})
 }

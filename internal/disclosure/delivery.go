@@ -309,6 +309,9 @@ type InboxItem struct {
 	Withdrawn    bool
 	Subscription string // id, "" when gone
 	Count        int    // of a digest
+	// Bundle is what a digest is about and is still public, newest first. It is
+	// read only with one item by itself.
+	Bundle []Summary
 }
 
 // InboxPage is one page of an inbox, newest first.

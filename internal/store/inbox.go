@@ -55,10 +55,36 @@ func (s *Store) InboxItem(ctx context.Context, n int64) (item disclosure.InboxIt
 		if err := v.QueryRowContext(ctx, `SELECT person_n FROM delivery WHERE n = $1`, n).Scan(&owner); err != nil {
 			return err
 		}
+		if item.Kind == disclosure.EventDigest {
+			if item.Bundle, err = v.bundle(ctx, maxBundle, owner, n); err != nil {
+				return err
+			}
+		}
 		person, err = personOf(ctx, v, owner)
 		return err
 	})
 	return item, person, at, err
+}
+
+// maxBundle is how many notices of a digest are shown.
+const maxBundle = 100
+
+// bundled are the public notices of a person's digest, whose event is $2.
+const bundled = ` FROM delivery d JOIN push_event e ON e.n = d.event_n JOIN notice n ON n.id = e.notice_id
+	WHERE d.person_n = $1 AND d.parent_n = $2 AND n.public = 1`
+
+// bundle returns what the digest is about that the delivery brings the person.
+func (v *snapshot) bundle(ctx context.Context, limit int, person, delivery int64) ([]disclosure.Summary, error) {
+	var event int64
+	if err := v.QueryRowContext(ctx, `SELECT event_n FROM delivery WHERE n = $1`, delivery).Scan(&event); err != nil {
+		return nil, err
+	}
+	return v.bundleOf(ctx, limit, person, event)
+}
+
+func (v *snapshot) bundleOf(ctx context.Context, limit int, person, event int64) ([]disclosure.Summary, error) {
+	return all(ctx, v, func(rows *sql.Rows) (disclosure.Summary, error) { return readSummary(rows.Scan) },
+		`SELECT `+summaryColumns+bundled+` ORDER BY n.seq DESC LIMIT $3`, person, event, limit)
 }
 
 func personOf(ctx context.Context, q querier, n int64) (disclosure.Person, error) {
@@ -122,14 +148,11 @@ func (s *Store) ReadInbox(ctx context.Context, person, n int64, now time.Time) e
 // Bundled returns the public notices that a digest for the person is about,
 // newest first, up to limit, and how many there are.
 func (s *Store) Bundled(ctx context.Context, event, person int64, limit int) (list []disclosure.Summary, count int, err error) {
-	const from = ` FROM delivery d JOIN push_event e ON e.n = d.event_n JOIN notice n ON n.id = e.notice_id
-		WHERE d.person_n = $1 AND d.parent_n = $2 AND n.public = 1`
 	err = s.read(ctx, "bundled", func(v *snapshot) error {
-		if err := v.QueryRowContext(ctx, `SELECT count(*)`+from, person, event).Scan(&count); err != nil {
+		if err := v.QueryRowContext(ctx, `SELECT count(*)`+bundled, person, event).Scan(&count); err != nil {
 			return err
 		}
-		list, err = all(ctx, v, func(rows *sql.Rows) (disclosure.Summary, error) { return readSummary(rows.Scan) },
-			`SELECT `+summaryColumns+from+` ORDER BY n.seq DESC LIMIT $3`, person, event, limit)
+		list, err = v.bundleOf(ctx, limit, person, event)
 		return err
 	})
 	return list, count, err

@@ -147,6 +147,9 @@ type Account struct {
 type Why struct {
 	Done               string // what was just done, "" for nothing
 	Title, Link        string // of the notice, "" when there is none to show
+	Now                time.Time
+	Catalog            *disclosure.Catalog
+	Bundle             []disclosure.Summary // of a digest: the notices it is about
 	Withdrawn          bool
 	Reason, Source     string
 	At                 time.Time // when the card was sent

@@ -1,0 +1,49 @@
+package handlers_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gongkai/handlers"
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store/storetest"
+)
+
+// plainSigner signs nothing.
+type plainSigner struct{}
+
+// Open implements handlers.Signer.
+func (plainSigner) Open(signed string) (int64, error) { return strconv.ParseInt(signed, 10, 64) }
+
+// FeedKey implements handlers.Signer.
+func (plainSigner) FeedKey(string) string { return "" }
+
+// TestDigestPage: the link of a digest leads to the notices it is about.
+func TestDigestPage(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.Signer = plainSigner{} })
+	storetest.People(t, w.url, 1, storetest.Crowd{App: "wxofficial", Kind: disclosure.AppOfficial, Sector: "construction", Mode: disclosure.ModeDaily})
+	ctx := context.Background()
+	for _, title := range []string{"道路招标", "桥梁招标"} {
+		storetest.Publish(t, w.store, storetest.Content(t, w.store.Catalog(), "construction.tender_notice", title), w.Now())
+		f, ok, err := w.store.ClaimEvent(ctx, "hand", 0, w.Now(), time.Minute)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		f.State, f.Cursor = disclosure.EventMatched, 1
+		if _, _, err := w.store.Expand(ctx, "hand", f, nil, []int64{1}, w.Now(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.store.Digest(ctx, "2026-11-24", 10, w.Now().AddDate(0, 0, 1)); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	page := string(w.get(t, "/why/3").body)
+	for _, want := range []string{"汇总的公告", "道路招标", "桥梁招标", "每日汇总", `value="pause_all"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of the digest has no %q", want)
+		}
+	}
+}
