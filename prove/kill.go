@@ -20,6 +20,7 @@ import (
 type promises struct {
 	mu   sync.Mutex
 	page map[string]int
+	made int // in all
 }
 
 func (p *promises) set(code string, status int) {
@@ -30,6 +31,7 @@ func (p *promises) set(code string, status int) {
 		return
 	}
 	p.page[code] = status
+	p.made++
 }
 
 // broken counts the promises that an instance does not keep.
@@ -43,6 +45,21 @@ func (p *promises) broken(n *node) (count int, first string) {
 		}
 	}
 	return count, first
+}
+
+// acknowledged is how many were made so far.
+func (p *promises) acknowledged() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.made
+}
+
+// persist works until ctx ends, whatever fails meanwhile.
+func (p *promises) persist(ctx context.Context, o *office, n *node) {
+	for ctx.Err() == nil {
+		p.work(ctx, o, n)
+		wait(ctx, 20*time.Millisecond)
+	}
 }
 
 // work publishes, and withdraws every second notice, until the program dies.

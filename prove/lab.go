@@ -32,6 +32,7 @@ type lab struct {
 	nodes []*node
 	wires []*wire
 	bases []string   // databases to drop
+	ends  []func()   // of other things that were started
 	mu    sync.Mutex // of nodes and count
 	count int
 
@@ -61,7 +62,10 @@ func (l *lab) stopAll() {
 	for _, name := range l.bases {
 		_, _ = l.psql(context.Background(), fmt.Sprintf(`DROP DATABASE IF EXISTS %q WITH (FORCE)`, name))
 	}
-	l.nodes, l.wires, l.bases = nil, nil, nil
+	for _, end := range l.ends {
+		end()
+	}
+	l.nodes, l.wires, l.bases, l.ends = nil, nil, nil, nil
 }
 
 func (l *lab) close() {
