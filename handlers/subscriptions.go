@@ -20,7 +20,7 @@ type SubscriptionRequest struct {
 	AmountMin *string    `json:"amount_min" validate:"optional" extensions:"x-nullable"`
 	AmountMax *string    `json:"amount_max" validate:"optional" extensions:"x-nullable"`
 	Projects  []string   `json:"projects" validate:"optional"`
-	Mode      string     `json:"mode" validate:"optional" enums:"immediate,daily"`
+	Mode      string     `json:"mode" validate:"optional" enums:"immediate,daily"` // daily 每天 08:30 汇总；改动时限的更正和终止仍立即推送
 	Quiet     *QuietView `json:"quiet" validate:"optional" extensions:"x-nullable"`
 	Paused    bool       `json:"paused" validate:"optional"`
 }

@@ -59,6 +59,11 @@ func TestDecide(t *testing.T) {
 			t.Errorf("class %s has no name for people", class)
 		}
 	}
+	for _, state := range disclosure.DeliveryStates {
+		if disclosure.StateNames[state] == "" {
+			t.Errorf("state %s has no name for people", state)
+		}
+	}
 	for code, class := range codeClasses {
 		if _, ok := rules[class]; !ok {
 			t.Errorf("errcode %d is of class %s, which has no rule", code, class)

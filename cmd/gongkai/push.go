@@ -78,7 +78,7 @@ func (r pushReport) print(w io.Writer) {
 	fmt.Fprintf(tw, "等待匹配\t%d\n", r.Pending)
 	for _, state := range disclosure.DeliveryStates {
 		if n := r.Queue[string(state)]; n > 0 {
-			fmt.Fprintf(tw, "%s\t%d\n", state, n)
+			fmt.Fprintf(tw, "%s\t%d\n", disclosure.StateNames[state], n)
 		}
 	}
 	for _, s := range r.Switches {
@@ -86,9 +86,9 @@ func (r pushReport) print(w io.Writer) {
 	}
 	fmt.Fprintln(tw, "\n编号\t类型\t状态\t匹配\t可达\t已发\t送达\t失败\t不明\t标题")
 	for _, e := range r.Pushes {
-		state, title := e.State, ""
+		state, title := disclosure.EventStateNames[disclosure.EventState(e.State)], ""
 		if e.Paused {
-			state = "paused"
+			state = "已暂停"
 		}
 		if e.Title != nil {
 			title = *e.Title
@@ -96,7 +96,7 @@ func (r pushReport) print(w io.Writer) {
 		f := e.Funnel
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Event, e.KindName, state, f.Matched, f.Consented, f.Sent, f.Delivered, f.Failed, f.Unknown, title)
 		for _, x := range e.Failures {
-			fmt.Fprintf(tw, "\t%s\t%s\t%d\n", x.State, x.Reason, x.Count)
+			fmt.Fprintf(tw, "\t%s\t%s\t%d\n", disclosure.StateNames[disclosure.DeliveryState(x.State)], x.Reason, x.Count)
 		}
 	}
 	_ = tw.Flush()

@@ -146,6 +146,18 @@ const (
 var DeliveryStates = []DeliveryState{DeliveryQueued, DeliveryLeased, DeliverySending, DeliveryDigest, DeliveryAccepted, DeliveryDelivered,
 	DeliveryFailed, DeliveryUnknown, DeliveryDead, DeliveryCancelled, DeliverySuperseded, DeliverySuppressed, DeliveryDigested}
 
+// StateNames tells each state to operators.
+var StateNames = map[DeliveryState]string{
+	DeliveryQueued: "排队", DeliveryLeased: "准备发送", DeliverySending: "发送中", DeliveryDigest: "等每日汇总", DeliveryAccepted: "微信已收下",
+	DeliveryDelivered: "已送达", DeliveryFailed: "失败", DeliveryUnknown: "结果不明", DeliveryDead: "已放弃", DeliveryCancelled: "随撤回取消",
+	DeliverySuperseded: "由新版代替", DeliverySuppressed: "只进收件箱", DeliveryDigested: "已汇总",
+}
+
+// EventStateNames tells each state of an event to operators.
+var EventStateNames = map[EventState]string{
+	EventPending: "等待", EventMatching: "匹配中", EventMatched: "已匹配", EventCancelled: "已撤回", EventSuperseded: "由新版代替", EventExpired: "已过时效",
+}
+
 // Terminal reports whether nothing more happens by itself.
 func (s DeliveryState) Terminal() bool {
 	return !slices.Contains([]DeliveryState{DeliveryQueued, DeliveryLeased, DeliverySending, DeliveryDigest}, s)
