@@ -87,7 +87,7 @@ func (s *Server) answerFeed(c *fiber.Ctx, head feedHead, key string, read func(c
 	})
 }
 
-// feed writes the notices. Its time is the newest notice's, so that an
+// feed writes the notices. Its time is that of the newest revision, so that an
 // unchanged feed is the same document.
 func (s *Server) feed(head feedHead, page disclosure.NoticePage) ([]byte, error) {
 	self := s.PublicURL + head.self
@@ -95,27 +95,65 @@ func (s *Server) feed(head feedHead, page disclosure.NoticePage) ([]byte, error)
 		Author: &feeds.Author{Name: s.Pages.siteName()}}
 	for _, n := range page.Items {
 		f.Items = append(f.Items, s.feedItem(page.Catalog, n))
-		if n.PublishedAt.After(f.Updated) {
-			f.Updated = n.PublishedAt
+		if n.UpdatedAt.After(f.Updated) {
+			f.Updated = n.UpdatedAt
 		}
 	}
 	f.Created = f.Updated
-	var b bytes.Buffer
-	if head.format == "json" {
-		doc := (&feeds.JSON{Feed: f}).JSONFeed()
-		doc.FeedUrl, doc.Language = self, "zh-CN"
-		out, err := encode(doc)
-		return out, err
+	if head.private {
+		self = "" // the address that answers holds the reader's key, and a feed is passed on
 	}
+	if head.format == "json" {
+		return jsonFeed(f, self)
+	}
+	return atomFeed(f, self)
+}
+
+// jsonDoc is a JSON Feed 1.1: one without items has an empty list of them.
+type jsonDoc struct {
+	*feeds.JSONFeed
+	Items []*feeds.JSONItem `json:"items"`
+}
+
+func jsonFeed(f *feeds.Feed, self string) ([]byte, error) {
+	doc := jsonDoc{JSONFeed: (&feeds.JSON{Feed: f}).JSONFeed(), Items: []*feeds.JSONItem{}}
+	doc.FeedUrl, doc.Language = self, language
+	for _, item := range doc.JSONFeed.Items {
+		item.ContentText = item.Summary // an item must have content, and a notice's summary is text
+		doc.Items = append(doc.Items, item)
+	}
+	return encode(doc)
+}
+
+// language is that of every feed.
+const language = "zh-CN"
+
+// atomDoc is an Atom feed that says its language and where it is to be had, which
+// RFC 4287 asks for in §4.2.7.2.
+type atomDoc struct {
+	*feeds.AtomFeed
+	Language string           `xml:"xml:lang,attr"`
+	Links    []feeds.AtomLink `xml:"link"`
+}
+
+// FeedXml implements feeds.XmlFeed.
+func (d atomDoc) FeedXml() any { return d }
+
+func atomFeed(f *feeds.Feed, self string) ([]byte, error) {
 	for _, item := range f.Items { // an Atom summary is markup, and a notice's is text
 		item.Description = strings.ReplaceAll(html.EscapeString(item.Description), "\n", "<br/>")
 	}
 	if f.Updated.IsZero() {
 		f.Updated = time.Unix(0, 0).UTC() // an Atom feed must have a time; this one has never changed
 	}
-	atom := (&feeds.Atom{Feed: f}).AtomFeed()
-	atom.Id, atom.Link.Rel = self, "alternate"
-	if err := feeds.WriteXML(atom, &b); err != nil {
+	doc := atomDoc{AtomFeed: (&feeds.Atom{Feed: f}).AtomFeed(), Language: language}
+	doc.Id = f.Id
+	doc.Links = []feeds.AtomLink{{Href: f.Link.Href, Rel: "alternate", Type: "text/html"}}
+	if self != "" {
+		doc.Links = append(doc.Links, feeds.AtomLink{Href: self, Rel: "self", Type: "application/atom+xml"})
+	}
+	var b bytes.Buffer
+	if err := feeds.WriteXML(doc, &b); err != nil {
 		return nil, fmt.Errorf("handlers: feed: %w", err)
 	}
 	return b.Bytes(), nil
@@ -137,5 +175,5 @@ func (s *Server) feedItem(c *disclosure.Catalog, n disclosure.Summary) *feeds.It
 	}
 	return &feeds.Item{Id: "urn:uuid:" + n.ID, IsPermaLink: "false", Title: title, Description: text,
 		Link:   &feeds.Link{Href: fmt.Sprintf("%s/n/%s/%d", s.PublicURL, n.Code, n.Rev)},
-		Author: &feeds.Author{Name: c.BodyName(n.Body)}, Created: n.PublishedAt, Updated: n.PublishedAt}
+		Author: &feeds.Author{Name: c.BodyName(n.Body)}, Created: n.PublishedAt, Updated: n.UpdatedAt}
 }

@@ -31,6 +31,7 @@ type Summary struct {
 	Project      string // code, "" when of no project
 	Region       string
 	PublishedAt  time.Time
+	UpdatedAt    time.Time // of its revision
 	DeadlineAt   time.Time // zero when the type names none
 	Amount       Money
 	HasAmount    bool

@@ -14,7 +14,7 @@ import (
 )
 
 const summaryColumns = `n.id, n.code, n.rev, n.title, n.type, n.type_version, n.status, n.body, n.source_name, n.source_url,
-	n.project_code, n.region, n.published_at, n.deadline_at, n.amount, n.summary, n.relations, n.superseded_by, n.seq`
+	n.project_code, n.region, n.published_at, n.updated_at, n.deadline_at, n.amount, n.summary, n.relations, n.superseded_by, n.seq`
 
 func scanSummary(rows *sql.Rows) (disclosure.Summary, error) {
 	return readSummary(rows.Scan)
@@ -22,15 +22,15 @@ func scanSummary(rows *sql.Rows) (disclosure.Summary, error) {
 
 func readSummary(scan func(...any) error) (disclosure.Summary, error) {
 	var s disclosure.Summary
-	var published, deadline int64
+	var published, updated, deadline int64
 	var amount sql.NullInt64
 	var relations string
 	err := scan(&s.ID, &s.Code, &s.Rev, &s.Title, &s.Type, &s.TypeVersion, &s.Status, &s.Body, &s.Source.Name, &s.Source.URL,
-		&s.Project, &s.Region, &published, &deadline, &amount, &s.Summary, &relations, &s.SupersededBy, &s.Seq)
+		&s.Project, &s.Region, &published, &updated, &deadline, &amount, &s.Summary, &relations, &s.SupersededBy, &s.Seq)
 	if err != nil {
 		return s, err
 	}
-	s.PublishedAt, s.DeadlineAt = disclosure.FromMilliseconds(published), disclosure.FromMilliseconds(deadline)
+	s.PublishedAt, s.UpdatedAt, s.DeadlineAt = disclosure.FromMilliseconds(published), disclosure.FromMilliseconds(updated), disclosure.FromMilliseconds(deadline)
 	s.Amount, s.HasAmount = disclosure.Money(amount.Int64), amount.Valid
 	if relations != "[]" {
 		err = json.Unmarshal([]byte(relations), &s.Relations)

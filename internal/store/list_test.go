@@ -178,7 +178,8 @@ func TestSummaryIsTheNotice(t *testing.T) {
 			amount, has := n.Amount(typ)
 			want := disclosure.Summary{ID: n.ID, Code: n.Code, Rev: n.Rev, Title: n.Title, Type: n.Type, TypeVersion: n.TypeVersion,
 				Status: n.Status, Body: n.Body, Source: disclosure.Source{Name: n.Source.Name, URL: n.Source.URL}, Project: n.ProjectCode(),
-				Region: n.Region, PublishedAt: n.PublishedAt.Truncate(time.Millisecond), DeadlineAt: n.DeadlineAt(typ).Truncate(time.Millisecond),
+				Region: n.Region, PublishedAt: n.PublishedAt.Truncate(time.Millisecond), UpdatedAt: n.UpdatedAt.Truncate(time.Millisecond),
+				DeadlineAt: n.DeadlineAt(typ).Truncate(time.Millisecond),
 				Amount: amount, HasAmount: has, Summary: n.Abstract(typ), SupersededBy: n.SupersededBy, Seq: n.Seq}
 			if len(n.Relations) > 0 {
 				want.Relations = n.Relations
