@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,4 +236,50 @@ func TestKioskPeriodsWithoutNetwork(t *testing.T) {
 	b.until(5*time.Second, `document.querySelector(".view-home .row")`)
 	b.tap("main .tile", "工程建设")
 	b.until(10*time.Second, `document.querySelector(".periods [aria-pressed=true]")?.innerText.includes("最新公告") && document.querySelector(".list").scrollTop === 0`)
+}
+
+// TestKioskShowsProject: a notice leads to its project and on to the project's
+// other notices without leaving the kiosk's page; a withdrawn one goes from it;
+// without a network the stored ones are shown, and said to be just those.
+func TestKioskShowsProject(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	project := object{"project": object{"code": "E3209020001/甲", "name": "便仓镇学校食堂改造工程"}}
+	w.publish(t, w.draft(t, tender, "食堂改造工程招标公告", project))
+	won := w.publish(t, w.draft(t, "construction.award_result", "食堂改造工程中标结果公告", project))
+	w.publish(t, w.draft(t, tender, "没有项目的招标公告", object{"project": nil}))
+	b := w.kiosk(t, 1080, 1920, "")
+	b.tap("main .row", "没有项目")
+	b.until(5*time.Second, `document.querySelector("article h1")`)
+	if eval[bool](b, `document.querySelector(".project") !== null`) {
+		t.Error("a notice of no project leads to one")
+	}
+	b.tap("button", "返回")
+	b.tap("main .row", "食堂改造工程招标公告")
+	b.tap(".facts .project", "便仓镇学校食堂改造工程")
+	b.until(5*time.Second, `document.querySelectorAll(".view-project .row").length === 2 && document.querySelector(".view-project h2").innerText === "便仓镇学校食堂改造工程"`)
+	if stages := eval[string](b, `[...document.querySelectorAll(".view-project h3")].map(e => e.innerText).join()`); stages != "执行,结果" {
+		t.Errorf("the project's stages are %s", stages)
+	}
+	b.checkAccess("project", touchKiosk)
+	b.tap("main .row", "中标结果")
+	b.until(5*time.Second, `document.querySelector("article h1")?.innerText.includes("中标结果")`)
+	b.tap("button", "返回")
+	b.until(5*time.Second, `document.querySelectorAll(".view-project .row").length === 2`)
+	w.step(t, "reviewer", won.text("id"), "withdraw", object{"reason": "有误"})
+	b.until(3*time.Second, `document.querySelectorAll(".view-project .row").length === 1`)
+	if err := w.edge.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.until(15*time.Second, `!document.getElementById("offline").hidden`)
+	b.tap("button", "首页")
+	b.tap("main .row", "食堂改造工程招标公告")
+	b.tap(".facts .project", "便仓镇学校食堂改造工程")
+	b.until(10*time.Second, `document.querySelectorAll(".view-project .row").length === 1 && document.querySelector(".view-project").innerText.includes("网络中断，只列出本机存有的公告")`)
+	b.checkAccess("project offline", touchKiosk)
+	b.tap("main .row", "招标公告")
+	b.until(10*time.Second, `document.querySelector("article h1")`)
+	if steps := eval[int](b, `history.length`); steps > 2 || !strings.HasSuffix(eval[string](b, `location.pathname`), "/kiosk") {
+		t.Errorf("the kiosk left its page: %d steps", steps)
+	}
 }

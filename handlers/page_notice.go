@@ -194,6 +194,7 @@ type SnapshotItem struct {
 	Status      string  `json:"status"`
 	PublishedAt *string `json:"published_at" extensions:"x-nullable"`
 	DeadlineAt  *string `json:"deadline_at" extensions:"x-nullable"`
+	ProjectCode *string `json:"project_code" extensions:"x-nullable"`
 	HTML        *string `json:"html" extensions:"x-nullable"`
 }
 
@@ -277,7 +278,7 @@ func (s *Server) fillSnapshot(ctx context.Context, out *Snapshot) (until time.Ti
 func (s *Server) snapshotItem(ctx context.Context, c *disclosure.Catalog, n disclosure.Summary) (SnapshotItem, error) {
 	t := typeOf(c, n.Type, n.TypeVersion)
 	item := SnapshotItem{ID: n.ID, Code: n.Code, Rev: n.Rev, Title: n.Title, Initials: web.Initials(n.Title), Sector: n.Sector(), Type: n.Type, TypeName: t.Name,
-		BodyName: c.BodyName(n.Body), Status: string(n.Status), PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.DeadlineAt)}
+		BodyName: c.BodyName(n.Body), Status: string(n.Status), PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.DeadlineAt), ProjectCode: nullable(n.Project)}
 	if t.Personal {
 		return item, nil
 	}

@@ -180,7 +180,7 @@ func TestSummaryIsTheNotice(t *testing.T) {
 				Status: n.Status, Body: n.Body, Source: disclosure.Source{Name: n.Source.Name, URL: n.Source.URL}, Project: n.ProjectCode(),
 				Region: n.Region, PublishedAt: n.PublishedAt.Truncate(time.Millisecond), UpdatedAt: n.UpdatedAt.Truncate(time.Millisecond),
 				DeadlineAt: n.DeadlineAt(typ).Truncate(time.Millisecond),
-				Amount: amount, HasAmount: has, Summary: n.Abstract(typ), SupersededBy: n.SupersededBy, Seq: n.Seq}
+				Amount:     amount, HasAmount: has, Summary: n.Abstract(typ), SupersededBy: n.SupersededBy, Seq: n.Seq}
 			if len(n.Relations) > 0 {
 				want.Relations = n.Relations
 			}

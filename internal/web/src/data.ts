@@ -14,6 +14,7 @@ export interface Item {
   status: string;
   published_at: string;
   deadline_at: string | null;
+  project_code: string | null;
   initials: string; // one character for each of the title's
   html: string | null; // null for notices that may not be kept
 }
@@ -31,6 +32,13 @@ export interface Period {
   since: string;
   until: string;
   count: number;
+}
+
+/** Project is a project's notices by stage, as far as they are known. */
+export interface Project {
+  status: string; // how far it is, in a sentence
+  stages: { name: string; items: Item[] }[];
+  local: boolean; // of the stored notices only
 }
 
 /** Archive is what there is of a sector, or of one type in it, by when it was published. */
@@ -54,6 +62,9 @@ export interface List {
   items: Item[];
   next: string | null;
 }
+
+/** Summary is a notice as the server lists it. */
+type Summary = Omit<Item, "body_name"> & { body: { name: string } };
 
 const store = "gongkai-kiosk-data";
 const snapshotURL = "/kiosk/snapshot.json";
@@ -201,8 +212,31 @@ export class Data {
     const res = await get("/api/v1/notices?" + v);
     if (!res.ok) throw new Error("notices " + res.status);
     this.hearOf(res); // before a row says what is over
-    const page: { items: (Omit<Item, "body_name"> & { body: { name: string } })[]; next: string | null } = await res.json();
-    return { items: page.items.filter((i) => !this.gone.has(i.id)).map((i) => ({ ...i, body_name: i.body.name })), next: page.next };
+    const page: { items: Summary[]; next: string | null } = await res.json();
+    return { items: this.items(page.items), next: page.next };
+  }
+
+  private items(summaries: Summary[]): Item[] {
+    return summaries.filter((i) => !this.gone.has(i.id)).map((i) => ({ ...i, body_name: i.body.name }));
+  }
+
+  /** project returns a project's notices, the stored ones where the server is out of reach. It throws Missing. */
+  async project(code: string): Promise<Project> {
+    try {
+      const res = await get("/api/v1/projects/" + encodeURIComponent(code));
+      if (res.ok) {
+        this.hearOf(res);
+        const p: { status: string; stages: { name: string; notices: Summary[] }[] } = await res.json();
+        return { status: p.status, stages: p.stages.map((s) => ({ name: s.name, items: this.items(s.notices) })), local: false };
+      }
+      if (res.status === 404) throw new Missing("这个项目的公告已不再公开。");
+    } catch (e) {
+      if (e instanceof Missing) throw e;
+      this.online = false;
+    }
+    const items = this.snapshot.items.filter((i) => i.project_code === code);
+    if (!items.length) throw new Missing("网络中断，本机没有存这个项目的公告，请稍后再试。");
+    return { status: "网络中断，只列出本机存有的公告。", stages: [{ name: "", items }], local: true };
   }
 
   /** count is how many public notices hold a word, among the stored ones where the server is out of reach. */

@@ -14,6 +14,7 @@ type View =
   | ({ kind: "sector" } & Place)
   | { kind: "results"; word: string }
   | { kind: "search"; text: string }
+  | { kind: "project"; code: string; name: string }
   | { kind: "notice"; code: string };
 
 /** Screen is a view and where in it the reader is. */
@@ -163,7 +164,7 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
   }
   if (turn !== drawing) return;
   main.innerHTML = html; // made by the server's templates, text escaped, body_html reduced to its allow-list
-  for (const a of main.querySelectorAll("a")) a.replaceWith(el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
+  for (const a of main.querySelectorAll("a")) a.replaceWith(ownProject(a) ?? el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
   for (const p of main.querySelectorAll(".pager")) p.replaceWith(el("p", { class: "sub" }, "其余各行请扫码在手机上看。"));
   for (const b of main.querySelectorAll<HTMLElement>("[data-open]")) b.addEventListener("click", () => open({ kind: "notice", code: b.dataset.open ?? "" }));
   const article = main.querySelector<HTMLElement>("article");
@@ -172,6 +173,33 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
     article.append(hand());
   }
   main.scrollTop = screen.scroll;
+}
+
+/** ownProject is the button to the project a notice belongs to, null for any other link. */
+function ownProject(a: HTMLAnchorElement): HTMLElement | null {
+  const path = /^\/p\/([^/]+)$/.exec(a.getAttribute("href") ?? "");
+  if (!path || !a.closest(".facts")) return null;
+  const name = a.textContent ?? "";
+  const b = el("button", { type: "button", class: "project" }, name, el("small", {}, "查看项目全流程"));
+  b.addEventListener("click", () => open({ kind: "project", code: decodeURIComponent(path[1]), name }));
+  return b;
+}
+
+/** drawProject shows a project from approval to performance. */
+async function drawProject(view: View & { kind: "project" }, screen: Screen, turn: number): Promise<void> {
+  const rest = el("p", { class: "sub", role: "status" }, "正在读取…");
+  main.append(el("h2", {}, view.name || view.code), el("p", { class: "sub" }, "项目编号 " + view.code), rest);
+  try {
+    const project = await data.project(view.code);
+    if (turn !== drawing) return;
+    rest.textContent = project.status;
+    for (const stage of project.stages) {
+      if (stage.items.length) main.append(...(stage.name ? [el("h3", {}, stage.name)] : []), el("ul", { class: "rows" }, ...stage.items.map(row)));
+    }
+    main.scrollTop = screen.scroll;
+  } catch (e) {
+    if (turn === drawing) rest.replaceWith(el("p", { class: "empty", role: "alert" }, e instanceof Missing ? e.message : "没有读到这个项目，请稍后再试。"));
+  }
 }
 
 /** code draws a QR code, or words where there is no network to fetch it over. */
@@ -341,6 +369,9 @@ async function draw(): Promise<void> {
     case "search":
       drawSearch(view, screen, turn);
       break;
+    case "project":
+      await drawProject(view, screen, turn);
+      break;
     case "notice":
       await drawNotice(view.code, screen, turn);
   }
@@ -350,7 +381,7 @@ async function draw(): Promise<void> {
 /** buttons enables what leads somewhere. */
 function buttons(): void {
   const screen = top();
-  const reading = screen.view.kind === "notice";
+  const reading = screen.view.kind === "notice" || screen.view.kind === "project";
   byId<HTMLButtonElement>("back").disabled = stack.length < 2;
   byId<HTMLButtonElement>("previous").disabled = !above() && (reading || screen.cursors.length < 2);
   byId<HTMLButtonElement>("next").disabled = !below() && (reading || !screen.next);
