@@ -2,7 +2,10 @@ package cache
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"gongkai/internal/disclosure"
 )
@@ -53,19 +56,43 @@ func (s *Shared) Purge(ctx context.Context) []disclosure.PurgedPlace {
 	return []disclosure.PurgedPlace{{Place: "redis", Count: n, Done: err == nil}}
 }
 
-// sweep deletes the answers of every epoch, generation and format.
+// sweep deletes the answers of every epoch, generation and format, of a cluster
+// on every primary.
 func (s *Shared) sweep(ctx context.Context) (int64, error) {
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return sweepServer(ctx, s.client)
+	}
+	var deleted atomic.Int64
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, primary *redis.Client) error {
+		n, err := sweepServer(ctx, primary)
+		deleted.Add(n)
+		return err
+	})
+	return deleted.Load(), err
+}
+
+func sweepServer(ctx context.Context, server redis.Cmdable) (int64, error) {
 	var deleted int64
 	for cursor := uint64(0); ; {
-		keys, next, err := s.client.Scan(ctx, cursor, keyPrefix+"*", 500).Result()
+		keys, next, err := server.Scan(ctx, cursor, keyPrefix+"*", 500).Result()
 		if err != nil {
 			return deleted, err
 		}
-		if len(keys) > 0 {
-			n, err := s.client.Unlink(ctx, keys...).Result()
-			if deleted += n; err != nil {
-				return deleted, err
+		// One by one, as those of a cluster lie in different slots.
+		gone, err := server.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, key := range keys {
+				p.Unlink(ctx, key)
 			}
+			return nil
+		})
+		for _, cmd := range gone {
+			if n, ok := cmd.(*redis.IntCmd); ok {
+				deleted += n.Val()
+			}
+		}
+		if err != nil {
+			return deleted, err
 		}
 		if cursor = next; cursor == 0 {
 			return deleted, nil

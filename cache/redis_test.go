@@ -369,7 +369,7 @@ func TestChangesAreAnnounced(t *testing.T) {
 
 // The URL holds a password, and no error repeats it.
 func TestRedisURLIsNotRepeated(t *testing.T) {
-	for _, url := range []string{"redis://:hunter2@host:port/0", "http://:hunter2@localhost", "hunter2", ""} {
+	for _, url := range []string{"redis://:hunter2@host:port/0", "redis://:hunter2@host:1/3?addr=other:1", "redis://:hunter2@host:1?addr=other:1&no=option", "http://:hunter2@localhost", "hunter2", ""} {
 		s, err := cache.NewShared(url, "v1", slog.New(slog.DiscardHandler))
 		if err == nil {
 			_ = s.Close()

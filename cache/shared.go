@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -38,21 +40,17 @@ type Shared struct {
 	format  string
 }
 
-// NewShared connects to a redis:// URL; it does not wait for the server. format
-// names the encoding of the answers: instances of two formats share nothing. log
-// is told when the server is given up and when it answers again.
+// NewShared connects to a redis:// URL, or to a Redis Cluster by one that names
+// more of its nodes: redis://a:6379?addr=b:6379&addr=c:6379. It does not wait
+// for the server. format names the encoding of the answers: instances of two
+// formats share nothing. log is told when the server is given up and when it
+// answers again.
 func NewShared(url, format string, log *slog.Logger) (*Shared, error) {
-	o, err := redis.ParseURL(url)
+	client, err := connect(url)
 	if err != nil {
-		return nil, errors.New("cache: the redis:// URL cannot be read") // never echo it: it may hold a password
+		return nil, err
 	}
 	redis.SetLogger(silence{})
-	client := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
-		ContextTimeoutEnabled: true,
-		DialTimeout:           redisTimeout, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout,
-		PoolTimeout: redisTimeout / 2, MaxRetries: -1, DialerRetries: 1,
-	})
 	breaker := gobreaker.NewCircuitBreaker[[]byte](gobreaker.Settings{
 		Name: "redis", Timeout: time.Second,
 		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= 5 },
@@ -67,6 +65,32 @@ func NewShared(url, format string, log *slog.Logger) (*Shared, error) {
 		},
 	})
 	return &Shared{client: client, breaker: breaker, format: format}, nil
+}
+
+// connect makes the client that a URL asks for. Its errors never repeat the URL,
+// which may hold a password.
+func connect(address string) (redis.UniversalClient, error) {
+	if u, err := url.Parse(address); err == nil && u.Query().Has("addr") {
+		o, err := redis.ParseClusterURL(address)
+		if err != nil || strings.Trim(u.Path, "/0") != "" {
+			return nil, errors.New("cache: the URL of the Redis Cluster cannot be read; it has no database but 0")
+		}
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+			ContextTimeoutEnabled: true,
+			DialTimeout:           redisTimeout, ReadTimeout: redisTimeout, WriteTimeout: redisTimeout,
+			PoolTimeout: redisTimeout / 2, MaxRetries: -1, DialerRetries: 1,
+			MaxRedirects: 1, ClusterStateReloadInterval: time.Second, // a new primary is found in a second
+		}), nil
+	}
+	o, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, errors.New("cache: the redis:// URL cannot be read")
+	}
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redisTimeout, redisTimeout, redisTimeout
+	o.PoolTimeout, o.MaxRetries, o.DialerRetries = redisTimeout/2, -1, 1
+	return redis.NewClient(o), nil
 }
 
 // silence drops go-redis's own lines, one for each refused connection and not in

@@ -108,7 +108,7 @@ function init(args) first = tonumber(args[1]) + id * 500 end
 function day(at) return os.date("!%Y-%m-%d", at * 86400) end
 function request()
   n = n + 1
-  return wrk.format("GET", "/api/v1/notices?limit=100&q=%E9%81%93%E8%B7%AF&since=" .. day(n % 9000) .. "&until=" .. day(30000 + first + math.floor(n / 9000)))
+  return wrk.format("GET", "/api/v1/notices?limit=100&q=%E9%81%93%E8%B7%AF+%E5%B7%A5%E7%A8%8B+%E6%8B%9B%E6%A0%87&since=" .. day(n % 9000) .. "&until=" .. day(30000 + first + math.floor(n / 9000)))
 end
 function response(status, headers)
   if status == 503 and headers["Retry-After"] then refused = (refused or 0) + 1
@@ -172,7 +172,7 @@ func (l *lab) misses(ctx context.Context, n *node, processors string, callers, s
 // second of its processor's time says whether it was the neighbour.
 func overloaded(ctx context.Context, l *lab) (outcome, error) {
 	ours, theirs := processors(runtime.NumCPU())
-	n, err := l.pinned(ctx, ours, 200)
+	n, err := l.pinned(ctx, ours, 600)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -222,8 +222,8 @@ func (l *lab) pinned(ctx context.Context, processors string, notices int) (*node
 		return nil, err
 	}
 	o, err := l.hire(ctx, n, "--data", dir)
-	for i := 0; i < notices && err == nil; i++ {
-		_, err = o.publishTender(ctx, n)
+	if err == nil {
+		_, err = o.publishMany(ctx, l, n, notices)
 	}
 	return n, err
 }

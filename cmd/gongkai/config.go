@@ -88,7 +88,7 @@ var options = slices.Concat([]option{
 	{"public_url", "", "公众访问的网址，如 https://gk.example.gov.cn；留空则由 listen 推出", false},
 	{"data", "./data", "数据目录", false},
 	{"database", "", "数据库：sqlite:文件 或 postgres://…；留空则为数据目录下的 gongkai.db", true},
-	{"redis", "", "Redis：redis://…；留空则不用", true},
+	{"redis", "", "Redis：redis://…，集群写作 redis://甲:6379?addr=乙:6379&addr=丙:6379；留空则不用", true},
 	{"role", "all", "本进程的分工：all、web 或 push", false},
 	{"demo", false, "演示：在临时目录中装入几百条虚构的公告", false},
 	{"log.level", "info", "日志级别：debug、info、warn 或 error", false},
