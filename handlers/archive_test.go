@@ -2,7 +2,9 @@ package handlers_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"gongkai/internal/store/storetest"
 )
@@ -55,4 +57,57 @@ func TestArchiveBadInput(t *testing.T) {
 			t.Errorf("%s: %s", query, r.body)
 		}
 	}
+}
+
+// TestSectorPeriods: a sector's page leads to each month it has notices of, and
+// to the days of a month of very many.
+func TestSectorPeriods(t *testing.T) {
+	w := start(t)
+	at := storetest.Start
+	publish := func(title, typ string, at time.Time) {
+		storetest.Publish(t, w.store, storetest.Content(t, w.store.Catalog(), typ, title), at)
+	}
+	publish("三年前的中标结果公告", "construction.award_result", at.AddDate(-3, 0, 0))
+	n := storetest.Publish(t, w.store, storetest.Content(t, w.store.Catalog(), tender, "去年的招标公告"), at.AddDate(-1, 0, 0))
+	publish("今天的招标公告", tender, at)
+	if err := w.cache.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.page(t, "/s/construction", 200).says("按发布时间查找", "2026年 11月 1 条", "2025年 11月 1 条", "2023年 11月 1 条")
+	if r := w.page(t, "/s/construction?period=2025-11", 200); !r.holds("去年的招标公告") || r.holds("今天的") {
+		t.Errorf("the month holds %s", r.plain())
+	}
+	w.page(t, "/s/construction?period=2025-11-23", 200).says("2025年11月23日 共 1 条", "去年的招标公告")
+	w.page(t, "/s/construction?period=2023-11&type="+tender, 200).says("2023年11月没有公开的公告", "另选时间")
+	w.page(t, "/s/construction?period=2024-02", 200).says("2024年2月没有公开的公告", "2023年 11月 1 条")
+	w.page(t, "/s/construction?period=2099-01", 200).says("2099年1月还没有到", "另选时间")
+	w.page(t, "/s/medical?period=2025-11", 200).says("2025年11月没有公开的公告")
+	for _, period := range []string{"nope", "2026-13", "2026-02-30", "2026-1", "0000-01", "%F0%9F%98%80", "2026-11%00", strings.Repeat("9", 300)} {
+		w.page(t, "/s/construction?period="+period, 400).says("今天的招标公告")
+	}
+	w.page(t, "/s/nope?period=2025-11", 404).says("首页")
+	if r := w.page(t, "/s/construction?period=", 200); !r.holds("今天的") || !r.holds("三年前的") {
+		t.Errorf("an empty period: %s", r.plain())
+	}
+	w.step(t, "reviewer", n.ID, "withdraw", object{"reason": "有误"})
+	w.page(t, "/s/construction?period=2025-11", 200).says("2025年11月没有公开的公告")
+	if r := w.page(t, "/s/construction", 200); r.holds("2025年") {
+		t.Error("a month whose only notice was withdrawn is still offered")
+	}
+}
+
+// TestSectorOfYears: the pages of a sector with thousands of notices keep to
+// their budgets, and so does what the kiosk asks for.
+func TestSectorOfYears(t *testing.T) {
+	w := start(t)
+	w.years(t, 600)
+	for path, limit := range map[string]int{"/s/construction": 14 << 10, "/s/construction?period=2024-12": 14 << 10, "/s/construction?period=2025-04-08": 14 << 10,
+		"/api/v1/archive?sector=construction": 4 << 10, "/api/v1/notices?sector=construction&since=2025-04-08&until=2025-04-08&limit=100": 14 << 10} {
+		size, _ := w.transferred(t, path)
+		t.Logf("%-90s %6d of %6d bytes", path, size, limit)
+		if size > limit {
+			t.Errorf("%s is %d bytes with Brotli, its budget %d", path, size, limit)
+		}
+	}
+	w.page(t, "/s/construction?period=2025-04", 200).says("2025年4月 8日 601 条", "2025年4月 30日 1 条", "2025年4月 共 622 条")
 }

@@ -251,7 +251,7 @@ func (w *world) showcase(t *testing.T) (code string) {
 // h5Pages are the pages of the H5.
 func (w *world) h5Pages(t *testing.T, code string) []string {
 	table := w.get(t, "/api/v1/notices?type=housing.annual_quota").text("items.0.code")
-	return []string{"/", "/s/construction", "/s/medical", "/s/construction?type=" + tender, "/n/" + code + "/2", "/n/" + code + "/1", "/n/" + table + "/1",
+	return []string{"/", "/s/construction", "/s/medical", "/s/construction?type=" + tender, "/s/construction?period=2026-11", "/s/construction?period=2099-01", "/s/construction?period=nope", "/n/" + code + "/2", "/n/" + code + "/1", "/n/" + table + "/1",
 		"/p/E3209020001", "/search?q=" + url.QueryEscape("道路"), "/search?q=" + url.QueryEscape("没有的词") + "&open=true", "/search?since=nope",
 		"/subscribe?sector=housing", "/n/12345678", "/nope"}
 }
@@ -293,6 +293,8 @@ func TestH5WithoutScripts(t *testing.T) {
 	b.do(chromedp.Click(`a[href="/s/construction"]`), chromedp.WaitVisible(`.head h1`))
 	b.do(chromedp.Click(`a[rel="next"]`), chromedp.WaitVisible(`a[rel="first"]`))
 	b.do(chromedp.Click(`.cells a`), chromedp.WaitVisible(`article.notice h1`))
+	b.do(chromedp.Click(`.crumb a`), chromedp.WaitVisible(`.head h1`), chromedp.Click(`details:last-of-type summary`),
+		chromedp.Click(`a[href$="period=2026-11"]`), chromedp.WaitVisible(`a[aria-current][href$="period=2026-11"], .total`), chromedp.Click(`.cells a`), chromedp.WaitVisible(`article.notice h1`))
 	// The form itself has a total too: the answer is the page that shows the word again.
 	b.do(chromedp.Click(`footer a[href="/search"]`), chromedp.WaitVisible(`#q`),
 		chromedp.SendKeys(`#q`, "食堂\r"), chromedp.WaitVisible(`#q[value="食堂"]`), chromedp.WaitVisible(`.total`))

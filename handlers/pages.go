@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,8 @@ func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
 		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
 	case disclosure.CodeNoItem:
 		f.Help = "请从首页选择领域。"
+	case disclosure.CodeParam, disclosure.CodeCursor, disclosure.CodeText:
+		f.Help = "请从首页或检索重新进入。"
 	case disclosure.CodeAmbiguous:
 		f.Help = ""
 		for _, e := range p.Errors { // the code, a blank, the name
@@ -223,7 +226,8 @@ func lenient(c *fiber.Ctx, known ...string) *params {
 	return p
 }
 
-// getSectorPage lists a sector's notices.
+// getSectorPage lists a sector's notices: the newest, those that close soon, or
+// those of a month or day.
 //
 //	@Summary	领域页
 //	@Tags		页面
@@ -238,39 +242,83 @@ func (s *Server) getSectorPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	p := lenient(c, "type", "sort", "cursor")
-	q := disclosure.NoticeQuery{Sectors: []string{sector.Code}, Limit: disclosure.DefaultLimit, Sort: disclosure.SortPublished}
-	chosen := p.text("type", 100)
-	if t, err := catalog.Type(chosen); err == nil && t.Sector == sector.Code {
-		q.Types = []string{chosen}
-	} else {
-		chosen = ""
+	p := lenient(c, "type", "sort", "period", "cursor")
+	page, q := web.Sector{Code: sector.Code, Name: sector.Name, Sort: disclosure.SortPublished}, disclosure.NoticeQuery{Sectors: []string{sector.Code}, Limit: disclosure.DefaultLimit}
+	if t, err := catalog.Type(p.text("type", 100)); err == nil && t.Sector == sector.Code {
+		page.Type, q.Types = t.Code, []string{t.Code}
 	}
-	if p.text("sort", 20) == string(disclosure.SortDeadline) {
-		q.Sort, q.Open = disclosure.SortDeadline, true
+	if asked := p.text("period", 20); asked != "" {
+		if period, err := disclosure.ParsePeriod(asked); err != nil {
+			p.fault("period", "date.invalid", "请写成 2026-11 或 2026-11-20")
+		} else {
+			page.Period, q.Since, q.Until, q.Limit = &period, period.Since, period.Until, disclosure.MaxLimit
+		}
+	} else if p.text("sort", 20) == string(disclosure.SortDeadline) {
+		page.Sort, q.Open = disclosure.SortDeadline, true
 	}
+	if slices.ContainsFunc(p.faults, func(f disclosure.FieldError) bool { return f.Field == "period" }) {
+		return s.sectorFault(c, page, q)
+	}
+	q.Sort = page.Sort
 	q.After = p.cursor(q.Canonical())
 	if err := p.err(); err != nil {
 		return err
 	}
-	key, list := listKey(q)
+	key, _ := listKey(q)
 	return s.answeredPage(c, "sector/"+key, func(ctx context.Context) (*disclosure.Answer, error) {
-		now := s.Now()
-		page := web.Sector{Now: now, Code: sector.Code, Name: sector.Name, Type: chosen, Sort: q.Sort, Paged: q.After != nil}
-		if page.List, err = s.Reader.Notices(ctx, q, now); err != nil {
+		page, r, err := s.sectorPage(ctx, page, q)
+		if err != nil {
 			return nil, err
 		}
-		for _, t := range page.List.Catalog.TypesOf(sector.Code) {
-			if t.On(s.today()) {
-				page.Types = append(page.Types, t)
-			}
-		}
-		for _, b := range sectorBodies(page.List.Catalog, sector.Code) {
-			page.Bodies = append(page.Bodies, b.Name)
-		}
-		page.Next = nextLink(page.Link(chosen, string(q.Sort)), page.List, list)
-		return s.pageAnswer(page, page.List.Reading, web.Until(now, append(web.Deadlines(page.List), page.List.Until)...))
+		return s.pageAnswer(page, r, web.Until(page.Now, append(web.Deadlines(page.List), page.List.Until)...))
 	})
+}
+
+// sectorPage reads what a sector's page shows, at the position returned or later.
+func (s *Server) sectorPage(ctx context.Context, page web.Sector, q disclosure.NoticeQuery) (web.Sector, disclosure.Reading, error) {
+	page.Now, page.Paged = s.Now(), q.After != nil
+	archive, err := s.Reader.Archive(ctx, page.Code, page.Type)
+	if err != nil {
+		return page, archive.Reading, err
+	}
+	page.Past = archive.Periods
+	if page.List, err = s.Reader.Notices(ctx, q, page.Now); err != nil {
+		return page, archive.Reading, err
+	}
+	for _, t := range page.List.Catalog.TypesOf(page.Code) {
+		if t.On(s.today()) {
+			page.Types = append(page.Types, t)
+		}
+	}
+	for _, b := range sectorBodies(page.List.Catalog, page.Code) {
+		page.Bodies = append(page.Bodies, b.Name)
+	}
+	page.Next = nextLink(page.Pager().First, page.List, q.Canonical())
+	return page, archive.Reading, nil
+}
+
+// sectorFault shows the newest notices with what is wrong with the period.
+func (s *Server) sectorFault(c *fiber.Ctx, page web.Sector, q disclosure.NoticeQuery) error {
+	q.Sort = disclosure.SortPublished
+	page, _, err := s.sectorPage(c.UserContext(), page, q)
+	if err != nil {
+		return err
+	}
+	page.Fault = "网址里的时间看不懂：月份请写成 2026-11，日期请写成 2026-11-20，或从下面选择。"
+	return s.sendFault(c, page)
+}
+
+// sendFault answers a request that asks wrongly with a page that says how to ask.
+func (s *Server) sendFault(c *fiber.Ctx, page web.Page) error {
+	body, err := s.pages.Render(page)
+	if err != nil {
+		return err
+	}
+	c.Status(fiber.StatusBadRequest)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	setPageHeaders(c.Context(), web.Policy)
+	c.Set(fiber.HeaderContentType, mediaHTML)
+	return c.Send(body)
 }
 
 // listKey names a page of a list for the cache, and the list for its cursors.
@@ -358,15 +406,7 @@ func (s *Server) searchFaults(c *fiber.Ctx, form web.SearchForm, faults []disclo
 	for _, f := range faults {
 		page.Faults = append(page.Faults, formLabels[f.Field]+f.Message)
 	}
-	body, err := s.pages.Render(page)
-	if err != nil {
-		return err
-	}
-	c.Status(fiber.StatusBadRequest)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	setPageHeaders(c.Context(), web.Policy)
-	c.Set(fiber.HeaderContentType, mediaHTML)
-	return c.Send(body)
+	return s.sendFault(c, page)
 }
 
 // formLabels names the fields of the search form as it labels them.

@@ -66,18 +66,18 @@ func NewArchive(days []DayCount, typ string) Archive {
 func periods(perDay map[workday.Date]int) []Period {
 	months := map[workday.Date]int{}
 	for day, n := range perDay {
-		months[monthOf(day).Since] += n
+		months[MonthOf(day).Since] += n
 	}
 	var out []Period
 	for first, n := range months {
 		if n <= PeriodRows {
-			month := monthOf(first)
+			month := MonthOf(first)
 			month.Count = n
 			out = append(out, month)
 		}
 	}
 	for day, n := range perDay {
-		if months[monthOf(day).Since] > PeriodRows {
+		if months[MonthOf(day).Since] > PeriodRows {
 			out = append(out, Period{day, day, n})
 		}
 	}
@@ -85,7 +85,8 @@ func periods(perDay map[workday.Date]int) []Period {
 	return out
 }
 
-func monthOf(d workday.Date) Period {
+// MonthOf returns the month of a day, without a count.
+func MonthOf(d workday.Date) Period {
 	first := workday.Date{Year: d.Year, Month: d.Month, Day: 1}
 	return Period{Since: first, Until: workday.DateOf(first.Start().AddDate(0, 1, -1))}
 }
@@ -97,16 +98,13 @@ func ParsePeriod(s string) (Period, error) {
 		return Period{Since: day, Until: day}, nil
 	}
 	if day, err := workday.ParseDate(s + "-01"); err == nil {
-		return monthOf(day), nil
+		return MonthOf(day), nil
 	}
 	return Period{}, Errorf(CodeParam, "请写成 2026-11 这样的月份，或 2026-11-20 这样的日期").On("period")
 }
 
 // IsDay reports whether the period is one day.
 func (p Period) IsDay() bool { return p.Since == p.Until }
-
-// Month is the first day of the period's month.
-func (p Period) Month() workday.Date { return monthOf(p.Since).Since }
 
 // String writes the period as ParsePeriod reads it.
 func (p Period) String() string {
@@ -116,9 +114,12 @@ func (p Period) String() string {
 	return p.Since.Start().Format("2006-01")
 }
 
+// MonthName is the period's month as people say it.
+func (p Period) MonthName() string { return fmt.Sprintf("%d年%d月", p.Since.Year, p.Since.Month) }
+
 // Name is the period as people say it.
 func (p Period) Name() string {
-	name := fmt.Sprintf("%d年%d月", p.Since.Year, p.Since.Month)
+	name := p.MonthName()
 	if p.IsDay() {
 		name += fmt.Sprintf("%d日", p.Since.Day)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,9 +33,12 @@ type Sector struct {
 	Types  []*disclosure.NoticeType // of the sector, in force
 	Type   string                   // code of the one chosen, or ""
 	Sort   disclosure.Sort
+	Period *disclosure.Period // of publication, nil for any
+	Fault  string             // what is wrong with the period asked for, in words
 	List   disclosure.NoticePage
-	Next   string // link to the next page, or ""
-	Paged  bool   // this is not the first page
+	Next   string              // link to the next page, or ""
+	Paged  bool                // this is not the first page
+	Past   []disclosure.Period // the periods with notices, newest first
 	Bodies []string
 }
 
@@ -201,13 +205,28 @@ type Pager struct {
 }
 
 // Link is the list of the same sector with another type or order.
-func (s Sector) Link(typ, sort string) string {
+func (s Sector) Link(typ, sort string) string { return s.link(typ, sort, "") }
+
+// OfType is the list of the same sector and period with another type.
+func (s Sector) OfType(typ string) string { return s.link(typ, string(s.Sort), s.period()) }
+
+func (s Sector) period() string {
+	if s.Period == nil {
+		return ""
+	}
+	return s.Period.String()
+}
+
+func (s Sector) link(typ, sort, period string) string {
 	v := url.Values{}
 	if typ != "" {
 		v.Set("type", typ)
 	}
 	if sort != string(disclosure.SortPublished) {
 		v.Set("sort", sort)
+	}
+	if period != "" {
+		v.Set("period", period)
 	}
 	if len(v) == 0 {
 		return "/s/" + s.Code
@@ -216,7 +235,63 @@ func (s Sector) Link(typ, sort string) string {
 }
 
 // Pager leads through the list.
-func (s Sector) Pager() Pager { return Pager{s.Paged, s.Link(s.Type, string(s.Sort)), s.Next} }
+func (s Sector) Pager() Pager {
+	return Pager{s.Paged, s.link(s.Type, string(s.Sort), s.period()), s.Next}
+}
+
+// Years lists the months with notices, by year, newest first.
+func (s Sector) Years() []Year {
+	var years []Year
+	last := disclosure.Period{}
+	for _, p := range s.Past {
+		month := disclosure.MonthOf(p.Since)
+		if len(years) == 0 || years[len(years)-1].Name != strconv.Itoa(month.Since.Year)+"年" {
+			years = append(years, Year{Name: strconv.Itoa(month.Since.Year) + "年"})
+		}
+		year := &years[len(years)-1]
+		if month != last {
+			year.Months = append(year.Months, s.span(month, strconv.Itoa(int(month.Since.Month))+"月"))
+			last = month
+		}
+		year.Months[len(year.Months)-1].Count += p.Count
+	}
+	return years
+}
+
+// Days lists the days of the chosen period's month, nil unless the month is
+// parted into days.
+func (s Sector) Days() []Span {
+	if s.Period == nil {
+		return nil
+	}
+	var days []Span
+	for _, p := range s.Past {
+		if p.IsDay() && disclosure.MonthOf(p.Since) == disclosure.MonthOf(s.Period.Since) {
+			day := s.span(disclosure.Period{Since: p.Since, Until: p.Until}, strconv.Itoa(p.Since.Day)+"日")
+			day.Count = p.Count
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+func (s Sector) span(p disclosure.Period, name string) Span {
+	within := s.Period != nil && p.Since.Compare(s.Period.Since) <= 0 && s.Period.Until.Compare(p.Until) <= 0
+	return Span{Name: name, Link: s.link(s.Type, string(disclosure.SortPublished), p.String()), Current: within}
+}
+
+// Year is a year's months with notices, newest first.
+type Year struct {
+	Name   string
+	Months []Span
+}
+
+// Span is a month or a day to choose.
+type Span struct {
+	Name, Link string
+	Count      int
+	Current    bool // it is the chosen one, or holds it
+}
 
 // Pager leads through what was found.
 func (s Search) Pager() Pager {
