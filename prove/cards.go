@@ -107,19 +107,25 @@ func (l *lab) killWhileSending(ctx context.Context, keyed bool) (sendings, error
 		return found, err
 	}
 	found.cards = len(list)
+	found.twice, found.missed = everyoneOnce(list, codes, people)
+	return found, nil
+}
+
+// everyoneOnce counts the cards about the notices that somebody had already, and
+// those that are missing when each of so many people should have one of each.
+func everyoneOnce(list []card, codes []string, people int) (twice, missed int) {
 	got := map[string]int{}
 	for _, c := range list {
 		for _, code := range codes {
 			if c.about(code) {
-				got[c.Person+code]++
+				got[c.Person+" "+code]++
 			}
 		}
 	}
-	found.missed = total - len(got)
 	for _, n := range got {
-		found.twice += n - 1
+		twice += n - 1
 	}
-	return found, nil
+	return twice, people*len(codes) - len(got)
 }
 
 // withdrawStopsPush withdraws notices while their cards go out. None may reach
@@ -167,18 +173,26 @@ func withdrawStopsPush(ctx context.Context, l *lab) (outcome, error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		for _, c := range list {
-			if !c.about(n.code) {
-				continue
-			}
-			if sent++; c.At.After(acked) {
-				late++
-			}
-		}
+		all, tooLate := sentAbout(list, n.code, acked)
+		sent, late = sent+all, late+tooLate
 	}
 	return outcome{figure: fmt.Sprintf("%d notices for %d people each, %d cards before the withdrawals; %d after the acknowledgement, which came after %d ms at most",
 		rounds, people, sent, late, after.Milliseconds()),
 		mark: "0 after", passed: late == 0 && sent > 0 && sent < people*rounds}, nil
+}
+
+// sentAbout counts the cards about a notice, and those of them that were sent
+// after an instant.
+func sentAbout(list []card, code string, acked time.Time) (all, late int) {
+	for _, c := range list {
+		if !c.about(code) {
+			continue
+		}
+		if all++; c.At.After(acked) {
+			late++
+		}
+	}
+	return all, late
 }
 
 var (
@@ -225,7 +239,18 @@ func revisionsInOrder(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	last, wrong := map[string]int{}, 0
+	histories, wrong := outOfOrder(list, codes)
+	for _, w := range wrong {
+		fmt.Fprintln(os.Stderr, w)
+	}
+	return outcome{figure: fmt.Sprintf("%d histories of %d notices with %d corrections and %d withdrawals, %d cards; %d out of order", histories, notices, steps, len(withdrawn), len(list), len(wrong)),
+		mark: "0 out of order", passed: len(wrong) == 0 && histories > 0}, nil
+}
+
+// outOfOrder reads what each person was shown of each notice, in the order of
+// sending, and tells of every revision that was not newer than the one before.
+func outOfOrder(list []card, codes map[string]bool) (histories int, wrong []string) {
+	last := map[string]int{}
 	for _, c := range list {
 		if c.URL == nil {
 			continue
@@ -235,18 +260,13 @@ func revisionsInOrder(ctx context.Context, l *lab) (outcome, error) {
 			continue
 		}
 		code := link[1]
-		rev, err := strconv.Atoi(title[1])
-		if err != nil {
-			return outcome{}, err
+		rev, _ := strconv.Atoi(title[1]) // digits
+		if before := last[c.Person+" "+code]; rev <= before {
+			wrong = append(wrong, fmt.Sprintf("%s has revision %d of %s after %d, at %s", c.Person, rev, code, before, c.At.Format(time.StampMilli)))
 		}
-		if before := last[c.Person+code]; rev <= before {
-			wrong++
-			fmt.Fprintf(os.Stderr, "%s has revision %d of %s after %d, at %s\n", c.Person, rev, code, before, c.At.Format(time.StampMilli))
-		}
-		last[c.Person+code] = rev
+		last[c.Person+" "+code] = rev
 	}
-	return outcome{figure: fmt.Sprintf("%d histories of %d notices with %d corrections and %d withdrawals, %d cards; %d out of order", len(last), notices, steps, len(withdrawn), len(list), wrong),
-		mark: "0 out of order", passed: wrong == 0 && len(last) > 0}, nil
+	return len(last), wrong
 }
 
 // correct publishes a correction of the title.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The checkers that judge are shown what they are there to find.
+
+func sentTo(person, code, title string, at time.Time) card {
+	url := "https://example.test/n/" + code + "?from=card"
+	return card{At: at, Person: person, URL: &url, Data: map[string]struct{ Value string }{"thing1": {title}}}
+}
+
+func TestEveryoneOnceFindsTwiceAndMissed(t *testing.T) {
+	now := time.Now()
+	all := []card{sentTo("甲", "11111111", "", now), sentTo("乙", "11111111", "", now), sentTo("甲", "22222222", "", now), sentTo("乙", "22222222", "", now)}
+	codes := []string{"11111111", "22222222"}
+	for name, c := range map[string]struct {
+		list          []card
+		twice, missed int
+	}{
+		"right":                 {all, 0, 0},
+		"one twice":             {append(all[:4:4], all[2]), 1, 0},
+		"one three times":       {append(all[:4:4], all[2], all[2]), 2, 0},
+		"one missed":            {all[:3], 0, 1},
+		"twice for a missed":    {append(all[:3:3], all[0]), 1, 1},
+		"of another notice":     {append(all[:4:4], sentTo("甲", "33333333", "", now)), 0, 0},
+		"a card without a link": {append(all[:4:4], card{Person: "甲"}), 0, 0},
+	} {
+		if twice, missed := everyoneOnce(c.list, codes, 2); twice != c.twice || missed != c.missed {
+			t.Errorf("%s: %d twice, %d missed, want %d and %d", name, twice, missed, c.twice, c.missed)
+		}
+	}
+}
+
+func TestSentAboutFindsWhatIsLate(t *testing.T) {
+	acked := time.Now()
+	list := []card{sentTo("甲", "11111111", "", acked.Add(-time.Second)), sentTo("乙", "11111111", "", acked.Add(time.Millisecond)),
+		sentTo("乙", "22222222", "", acked.Add(time.Minute))}
+	if all, late := sentAbout(list, "11111111", acked); all != 2 || late != 1 {
+		t.Errorf("%d cards, %d late, want 2 and 1", all, late)
+	}
+}
+
+func TestOutOfOrderFindsOlderAfterNewer(t *testing.T) {
+	now := time.Now()
+	one := func(title string) card { return sentTo("甲", "11111111", title, now) }
+	for name, c := range map[string]struct {
+		list      []card
+		histories int
+		wrong     string
+	}{
+		"in order":            {[]card{one("第1版招标公告"), one("第3版招标公告"), one("第10版招标公告")}, 1, ""},
+		"older after newer":   {[]card{one("第2版招标公告"), one("第1版招标公告")}, 1, "甲 has revision 1 of 11111111 after 2"},
+		"the same twice":      {[]card{one("第2版招标公告"), one("第2版招标公告")}, 1, "甲 has revision 2 of 11111111 after 2"},
+		"9 after 10":          {[]card{one("第10版招标公告"), one("第9版招标公告")}, 1, "revision 9"},
+		"of different people": {[]card{one("第2版"), sentTo("乙", "11111111", "第1版", now)}, 2, ""},
+		"not one of these":    {[]card{sentTo("甲", "22222222", "第2版", now)}, 0, ""},
+		"no revision":         {[]card{one("招标公告")}, 0, ""},
+	} {
+		histories, wrong := outOfOrder(c.list, map[string]bool{"11111111": true})
+		if said := strings.Join(wrong, "; "); histories != c.histories || (said == "") != (c.wrong == "") || !strings.Contains(said, c.wrong) {
+			t.Errorf("%s: %d histories, %q, want %d and %q", name, histories, said, c.histories, c.wrong)
+		}
+	}
+}
+
+// The one ID number is found wherever it turns up, and named; a near-miss is not.
+func TestWitnessFindsThePerson(t *testing.T) {
+	l, err := newLab(settings{seed: 7, redis: "redis://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	if len(l.person) != 18 || l.person == l.nearMiss() {
+		t.Fatalf("the person is %q", l.person)
+	}
+	l.sampled.look(l, &l.sampled.pages, "clean", []byte("编号"+l.nearMiss()))
+	if len(l.sampled.found) != 0 || l.sampled.pages != 1 {
+		t.Errorf("a near-miss is found: %v", l.sampled.found)
+	}
+	leaking := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/home" || r.URL.Path == "/metrics" {
+			_, _ = w.Write([]byte(`{"x":"` + l.person + `"}`))
+		}
+	}))
+	defer leaking.Close()
+	n := &node{lab: l, url: leaking.URL, ops: leaking.URL, log: &logBuffer{}, done: make(chan struct{})}
+	_, _ = n.log.Write([]byte("level=INFO id=" + l.person))
+	l.nodes = []*node{n}
+	l.witness(t.Context())
+	l.sampled.log(l, n)
+	l.nodes = nil
+	if got := strings.Join(l.sampled.found, ", "); got != "/api/v1/home, metrics, log of "+leaking.URL {
+		t.Errorf("found in %s", got)
+	}
+}
+
+// A promise that is not kept is counted and named.
+func TestPromisesThatAreBroken(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "2") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+	p := &promises{page: map[string]int{}}
+	p.set("11111111", http.StatusOK)
+	p.set("11111112", http.StatusOK)
+	p.set("11111113", http.StatusGone)
+	p.set("11111114", http.StatusGone)
+	p.set("11111114", 0) // either is right
+	count, first := p.broken(&node{url: server.URL})
+	if count != 2 || !strings.Contains(first, ", want ") || p.acknowledged() != 4 {
+		t.Errorf("%d broken, first %q, %d made", count, first, p.acknowledged())
+	}
+}
+
+// Marks made of two are told from true ones.
+func TestForeignMarks(t *testing.T) {
+	a, b := mark(7, 1), mark(7, 2)
+	for text, want := range map[string]int{
+		a + " and " + strings.ToUpper(b): 0,
+		a[:11] + b[11:]:                  1, // the head of one, the end of another
+		a[:9]:                            1, // cut short
+		mark(8, 1):                       1, // of another run
+	} {
+		if _, wrong := foreign(7, []byte(text)); len(wrong) != want {
+			t.Errorf("%q: %v, want %d", text, wrong, want)
+		}
+	}
+}
+
+// A refusal that says when to come back is one; another 503, a 500 and no answer
+// are failures, and the first is told.
+func TestTallyTellsRefusalsFromFailures(t *testing.T) {
+	var x tally
+	for _, a := range []answer{{status: 200}, {status: 404}, {status: 503, header: http.Header{"Retry-After": {"1"}}},
+		{status: 503, path: "/first", header: http.Header{}}, {status: 500, header: http.Header{}}, {}} {
+		x.see(a)
+	}
+	if x.ok != 2 || x.refused != 1 || x.failed != 3 || !strings.Contains(x.first, "/first: status 503") {
+		t.Errorf("%s", &x)
+	}
+}
