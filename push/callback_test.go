@@ -154,6 +154,41 @@ func TestEarlyReceipt(t *testing.T) {
 	})
 }
 
+// TestReportOfKeylessCard: WeChat's report settles the card whose answer was lost,
+// and the report of one card, even twice, says nothing of the next.
+func TestReportOfKeylessCard(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		storetest.People(t, b.url, 1, storetest.Crowd{App: mini, Kind: disclosure.AppMini, Template: byConsent.ID})
+		report := func(msgid string) {
+			c.nonce++
+			c.post("mini", fmt.Sprintf(`{"ToUserName":"gh","FromUserName":"%s-1","CreateTime":"%d","MsgType":"event","Event":"subscribe_msg_sent_event","List":{"TemplateId":"%s","MsgID":"%s","ErrorCode":"0","ErrorStatus":"success"}}`,
+				mini, c.nonce, byConsent.ID, msgid))
+		}
+		b.fake.lose = func(int, push.Message) bool { return true }
+		b.publish("第一条")
+		b.start("w1")
+		b.until("the answer is lost", func() bool { calls, _ := b.fake.count(); return calls == 1 && b.states()[disclosure.DeliverySending] == 1 })
+		b.stop()
+		report("X1")
+		if got := b.states(); got[disclosure.DeliveryDelivered] != 1 {
+			t.Fatalf("after the report of a lost answer: %v", got)
+		}
+		b.publish("第二条")
+		b.start("w2")
+		b.until("the second answer is lost", func() bool { calls, _ := b.fake.count(); return calls == 2 && b.states()[disclosure.DeliverySending] == 1 })
+		b.stop()
+		report("X1")
+		if got := b.states(); got[disclosure.DeliverySending] != 1 {
+			t.Errorf("the report of the first card again: %v", got)
+		}
+		report("X2")
+		if got := b.states(); got[disclosure.DeliveryDelivered] != 2 {
+			t.Errorf("after the report of the second: %v", got)
+		}
+	})
+}
+
 // TestSignatureServesOneBody: in plain mode the signature does not cover the
 // body; whoever has seen one cannot use it for another.
 func TestSignatureServesOneBody(t *testing.T) {

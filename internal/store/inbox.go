@@ -212,12 +212,20 @@ func (s *Store) Receipt(ctx context.Context, app, msgid, status string, now time
 	})
 }
 
-// Reported settles, by WeChat's own report, a keyless card to the account that
-// is of unknown outcome or still in flight.
+// Reported applies WeChat's report of a keyless card: to the one that is known by
+// the message id or, when none is, to the account's card that is of unknown outcome
+// or still in flight, whose answer is not here or was lost.
 func (s *Store) Reported(ctx context.Context, app, openid, template, msgid, status string, now time.Time) error {
 	var found bool
 	err := s.write(ctx, "reported", func(tx *sql.Tx) error {
 		var n int64
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE msgid = $1 AND app = $2`, msgid, app).Scan(&n); err != nil {
+			return err
+		}
+		if found = n > 0; found {
+			_, err := applyReceipt(ctx, tx, app, msgid, status)
+			return err
+		}
 		err := tx.QueryRowContext(ctx, `
 			SELECT d.n
 			  FROM delivery d
@@ -232,7 +240,10 @@ func (s *Store) Reported(ctx context.Context, app, openid, template, msgid, stat
 			return err
 		}
 		found = true
-		if _, err := tx.ExecContext(ctx, `UPDATE delivery SET state = 'unknown', msgid = $1, owner = '' WHERE n = $2`, msgid, n); err != nil {
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE delivery
+			   SET state = 'unknown', msgid = $1, owner = '', sent_at = CASE WHEN sent_at = 0 THEN first_call_at ELSE sent_at END
+			 WHERE n = $2`, msgid, n); err != nil {
 			return err
 		}
 		_, err = applyReceipt(ctx, tx, app, msgid, status)
