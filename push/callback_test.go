@@ -168,7 +168,10 @@ func TestReportOfKeylessCard(t *testing.T) {
 		b.fake.lose = func(int, push.Message) bool { return true }
 		b.publish("第一条")
 		b.start("w1")
-		b.until("the answer is lost", func() bool { calls, _ := b.fake.count(); return calls == 1 && b.states()[disclosure.DeliverySending] == 1 })
+		b.until("the answer is lost", func() bool {
+			calls, _ := b.fake.count()
+			return calls == 1 && b.states()[disclosure.DeliverySending] == 1
+		})
 		b.stop()
 		report("X1")
 		if got := b.states(); got[disclosure.DeliveryDelivered] != 1 {
@@ -176,7 +179,10 @@ func TestReportOfKeylessCard(t *testing.T) {
 		}
 		b.publish("第二条")
 		b.start("w2")
-		b.until("the second answer is lost", func() bool { calls, _ := b.fake.count(); return calls == 2 && b.states()[disclosure.DeliverySending] == 1 })
+		b.until("the second answer is lost", func() bool {
+			calls, _ := b.fake.count()
+			return calls == 2 && b.states()[disclosure.DeliverySending] == 1
+		})
 		b.stop()
 		report("X1")
 		if got := b.states(); got[disclosure.DeliverySending] != 1 {

@@ -219,7 +219,7 @@ func (s *Store) Reported(ctx context.Context, app, openid, template, msgid, stat
 	var found bool
 	err := s.write(ctx, "reported", func(tx *sql.Tx) error {
 		var n int64
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE msgid = $1 AND app = $2`, msgid, app).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE msgid = $1 AND msgid <> '' AND app = $2`, msgid, app).Scan(&n); err != nil {
 			return err
 		}
 		if found = n > 0; found {

@@ -57,7 +57,7 @@ func identify(ctx context.Context, tx *sql.Tx, who disclosure.Identity, now time
 	}
 	other := int64(0)
 	if who.UnionID != "" {
-		err := tx.QueryRowContext(ctx, `SELECT person_n FROM account WHERE unionid = $1 ORDER BY linked_at, app LIMIT 1`, who.UnionID).Scan(&other)
+		err := tx.QueryRowContext(ctx, `SELECT person_n FROM account WHERE unionid = $1 AND unionid <> '' ORDER BY linked_at, app LIMIT 1`, who.UnionID).Scan(&other)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, err
 		}

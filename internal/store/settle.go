@@ -130,7 +130,9 @@ func changeAccount(ctx context.Context, tx *sql.Tx, d disclosure.Settled) error 
 	return err
 }
 
-// applyReceipt moves the delivery with the message id by WeChat's receipt.
+// applyReceipt moves the delivery with the message id by WeChat's receipt. SQLite
+// takes the index of message ids only for a query that says it wants none that is
+// empty.
 func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bool, error) {
 	state, class := disclosure.DeliveryDelivered, disclosure.Class("")
 	status = strings.ToLower(strings.ReplaceAll(status, " ", ""))
@@ -146,7 +148,7 @@ func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bo
 	res, err := q.ExecContext(ctx, `
 		UPDATE delivery
 		   SET state = $1, class = $2
-		 WHERE msgid = $3 AND app = $4 AND state IN ('accepted', 'unknown')`, state, class, msgid, app)
+		 WHERE msgid = $3 AND msgid <> '' AND app = $4 AND state IN ('accepted', 'unknown')`, state, class, msgid, app)
 	if err != nil {
 		return false, err
 	}
@@ -157,7 +159,7 @@ func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bo
 	_, err = q.ExecContext(ctx, `
 		UPDATE account
 		   SET muted = 1
-		 WHERE app = $1 AND person_n = (SELECT person_n FROM delivery WHERE msgid = $2 AND app = $3 LIMIT 1)`, app, msgid, app)
+		 WHERE app = $1 AND person_n = (SELECT person_n FROM delivery WHERE msgid = $2 AND msgid <> '' AND app = $3 LIMIT 1)`, app, msgid, app)
 	return true, err
 }
 
