@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"fmt"
 	"maps"
 	"sync/atomic"
 	"testing"
@@ -112,6 +113,39 @@ func TestCorrectionFollowsSubscription(t *testing.T) {
 		b.until("the event is matched", func() bool { return b.event(0).State == disclosure.EventMatched })
 		if got := b.fake.perPerson()["wxofficial-1"]; got != 2 {
 			t.Errorf("who stays has %d cards", got)
+		}
+	})
+}
+
+// TestCorrectionInPieces: those who were told of older revisions are worked
+// through piece by piece, each of them once, however they were told.
+func TestCorrectionInPieces(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const people, piece = 30, 7
+		b.expanded(people)
+		n := disclosure.Notice{ID: b.event(0).NoticeID}
+		storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE subscription SET doc = '{"k":["无人提及"]}'`)
+		for rev := 2; rev <= 3; rev++ {
+			b.correct(n, "title", fmt.Sprintf("第%d版", rev))
+			f, ok, err := b.store.ClaimEvent(t.Context(), "hand", 0, b.now(), time.Minute)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			f.Phase = 1
+			total, pieces := int64(0), 0
+			for ; f.State == disclosure.EventMatching; pieces++ {
+				next, added, lost, err := b.store.ExpandEarlier(t.Context(), "hand", f, piece, b.now(), time.Minute)
+				if err != nil || lost || added > piece {
+					t.Fatalf("%d added, lost = %v, %v", added, lost, err)
+				}
+				f, total = next, total+added
+			}
+			if total != people || pieces != 5 {
+				t.Errorf("revision %d: %d people in %d pieces", rev, total, pieces)
+			}
+		}
+		if got := b.states(); got[disclosure.DeliveryQueued] != people || got[disclosure.DeliverySuperseded] != 2*people {
+			t.Errorf("deliveries = %v", got)
 		}
 	})
 }

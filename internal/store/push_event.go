@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -142,6 +143,10 @@ func (s *Store) supersede(ctx context.Context, tx *sql.Tx, f disclosure.FanOut) 
 // and says where it came to.
 func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.FanOut, limit int, now time.Time, lease time.Duration) (next disclosure.FanOut, added int64, lost bool, err error) {
 	err = s.write(ctx, "expand earlier", func(tx *sql.Tx) error {
+		end, err := endOfPiece(ctx, tx, f, limit)
+		if err != nil {
+			return err
+		}
 		var subs []int64
 		people, err := all(ctx, tx, func(rows *sql.Rows) (person int64, err error) {
 			var sub int64
@@ -153,20 +158,21 @@ func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.Fa
 			  FROM delivery d
 			  JOIN push_event e ON e.n = d.event_n
 			  JOIN subscription s ON s.n = d.sub_n AND s.paused = 0
-			 WHERE e.notice_id = $1 AND e.rev < $2 AND d.person_n > $3 AND d.state <> 'cancelled'
+			 WHERE e.notice_id = $1 AND e.rev < $2 AND d.person_n > $3 AND d.person_n <= $4 AND d.state <> 'cancelled'
 			 GROUP BY d.person_n
-			 ORDER BY d.person_n
-			 LIMIT $4`, f.NoticeID, f.Rev, f.Cursor, limit)
+			 ORDER BY d.person_n`, f.NoticeID, f.Rev, f.Cursor, end)
 		if err != nil {
 			return err
 		}
 		next = f
 		next.From = f.Cursor
-		if len(people) < limit {
+		switch {
+		case end < lastPerson:
+			next.Cursor = end
+		case len(people) > 0:
+			next.State, next.Cursor = disclosure.EventMatched, people[len(people)-1]
+		default:
 			next.State = disclosure.EventMatched
-		}
-		if len(people) > 0 {
-			next.Cursor = people[len(people)-1]
 		}
 		next.To = next.Cursor
 		if err := advance(ctx, tx, owner, next, now, lease); err != nil {
@@ -194,6 +200,25 @@ func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.Fa
 		return f, 0, true, nil
 	}
 	return next, added, false, err
+}
+
+// lastPerson is behind every person.
+const lastPerson = math.MaxInt64
+
+// endOfPiece returns the person with whom a piece of ExpandEarlier ends: of no
+// older event has it more than limit people. Without an end each piece would read
+// everybody behind it, under the lock that all writers wait for.
+func endOfPiece(ctx context.Context, tx *sql.Tx, f disclosure.FanOut, limit int) (end int64, err error) {
+	err = tx.QueryRowContext(ctx, `
+		SELECT COALESCE(MIN(person_n), $1)
+		  FROM (SELECT (SELECT d.person_n
+		                  FROM delivery d
+		                 WHERE d.event_n = e.n AND d.person_n > $2
+		                 ORDER BY d.person_n
+		                 LIMIT 1 OFFSET $3) AS person_n
+		          FROM push_event e
+		         WHERE e.notice_id = $4 AND e.rev < $5) AS ends`, int64(lastPerson), f.Cursor, limit-1, f.NoticeID, f.Rev).Scan(&end)
+	return end, err
 }
 
 // Digest collects what waits for the digest of the day into one delivery per
