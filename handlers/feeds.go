@@ -148,6 +148,9 @@ func atomFeed(f *feeds.Feed, self string) ([]byte, error) {
 	}
 	doc := atomDoc{AtomFeed: (&feeds.Atom{Feed: f}).AtomFeed(), Language: language}
 	doc.Id = f.Id
+	for i, e := range doc.Entries {
+		e.Published = f.Items[i].Created.Format(time.RFC3339)
+	}
 	doc.Links = []feeds.AtomLink{{Href: f.Link.Href, Rel: "alternate", Type: "text/html"}}
 	if self != "" {
 		doc.Links = append(doc.Links, feeds.AtomLink{Href: self, Rel: "self", Type: "application/atom+xml"})

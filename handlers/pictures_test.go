@@ -45,6 +45,11 @@ func TestPictures(t *testing.T) {
 		b.picture(p.name, p.name == "h5-notice" || p.name == "h5-corrected")
 	}
 	b := w.tab(t, 390, 844)
+	b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(1.5)))
+	b.open("/s/procurement?period=" + b.lastMonth("procurement"))
+	b.tap("summary", "按发布时间查找")
+	b.picture("h5-period", false)
+	b = w.tab(t, 390, 844)
 	b.open("/")
 	b.tap("button", "大字")
 	b.picture("h5-elder", false)
@@ -55,6 +60,13 @@ func TestPictures(t *testing.T) {
 	}
 	paper.picture("h5-print", true)
 	w.kioskPictures(t, tenderCode)
+}
+
+// lastMonth is the last whole month in which a sector published.
+func (b *tab) lastMonth(sector string) string {
+	b.t.Helper()
+	b.open("/s/" + sector)
+	return eval[string](b, `fetch("/api/v1/archive?sector=`+sector+`").then(r => r.json()).then(a => a.periods[1].since.slice(0, 7))`)
 }
 
 // changedCode finds a notice that something was done to.
@@ -92,6 +104,9 @@ func (w *world) kioskPictures(t *testing.T, code string) {
 	b.tap("main .tile", "政府采购")
 	b.until(5*time.Second, `document.querySelector(".view-sector .row") && !document.querySelector("[aria-busy]")`)
 	b.picture("kiosk-sector", false)
+	eval[bool](b, `document.querySelectorAll(".periods .grid button")[1].click(), true`)
+	b.until(5*time.Second, `document.querySelector(".list .row")`)
+	b.picture("kiosk-period", false)
 	b.tap("button", "编号 / 拼音")
 	for _, letter := range "gzf" {
 		b.tap(".pad button", string(letter))
@@ -101,6 +116,9 @@ func (w *world) kioskPictures(t *testing.T, code string) {
 	b.type8(code)
 	b.until(5*time.Second, `document.querySelector("article h1") && document.querySelector(".take img").naturalWidth`)
 	b.picture("kiosk-notice", false)
+	b.tap(".facts .project", "")
+	b.until(5*time.Second, `document.querySelector(".view-project .row")`)
+	b.picture("kiosk-project", false)
 	eval[bool](b, `forward(65)`)
 	b.until(3*time.Second, `document.getElementById("idle").open`)
 	b.picture("kiosk-question", false)
@@ -110,13 +128,25 @@ func (w *world) kioskPictures(t *testing.T, code string) {
 	b.tap("button", "首页")
 	b.ready()
 	b.picture("kiosk-contrast", false)
+	b.tap("button", "字号")
+	b.tap("main .tile", "政府采购")
+	b.until(5*time.Second, `document.querySelector(".list .row")`)
+	b.picture("kiosk-period-contrast", false)
 	wide := w.kiosk(t, 1920, 1080, "?printer")
 	wide.picture("kiosk-landscape", false)
+	wide.tap("main .tile", "政府采购")
+	wide.until(5*time.Second, `document.querySelector(".list .row")`)
+	wide.picture("kiosk-landscape-period", false)
+	wide.tap("button", "首页")
+	wide.ready()
 	wide.tap("main .row", "公告")
 	wide.until(5*time.Second, `document.querySelector(".take img") && document.querySelector(".take img").naturalWidth`)
 	wide.picture("kiosk-landscape-notice", false)
 	small := w.kiosk(t, 768, 1366, "")
 	small.picture("kiosk-small", false)
+	small.tap("main .tile", "政府采购")
+	small.until(5*time.Second, `document.querySelector(".list .row")`)
+	small.picture("kiosk-small-period", false)
 }
 
 // picture writes what is on the screen, or the whole page, into docs/pictures.

@@ -15,7 +15,8 @@ export interface Place {
   rail: number; // how far the periods are scrolled, as a part of their length
 }
 
-const chips = 5; // the commonest types, to narrow a sector to one
+/** chips is how many of the commonest types are offered to narrow a sector to: large type leaves room for fewer. */
+const chips = () => (document.documentElement.dataset.size ? 3 : 5);
 const amount = (n: number) => n.toLocaleString("zh-CN") + " 条";
 const year = (p: Period) => Number(p.since.slice(0, 4)) + "年";
 const month = (p: Period) => Number(p.since.slice(5, 7)) + "月";
@@ -84,7 +85,8 @@ export class SectorPage {
     const drawn = JSON.stringify(archive);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    const types = archive.types.slice(0, chips);
+    const most = chips();
+    const types = archive.types.filter((t, i) => i < most || t.code === this.place.type);
     this.narrow.replaceChildren(...(types.length > 1 ? [this.chip("", "全部"), ...types.map((t) => this.chip(t.code, t.name))] : []));
     this.narrow.hidden = types.length < 2;
     const { scrollTop } = this.periods;
