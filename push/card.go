@@ -22,72 +22,83 @@ var errNothingToSay = errors.New("push: nothing to say")
 // card made now would say what the newer event's own card is about to say.
 var errOlder = errors.New("push: the notice has a newer revision")
 
-// cardCache keeps the cards of the events under way: one read serves all people.
+// cardCache keeps the cards of the events under way, fitted to their templates:
+// one read serves all people.
 type cardCache struct {
 	mu      sync.Mutex
-	entries map[cardKey]*cardEntry
+	entries map[cardKey]fittedCard
 }
 
 type cardKey struct {
 	event   int64
 	neutral bool
+	channel disclosure.Channel
+	app     string
+	id      string // of the template
 }
 
-type cardEntry struct {
+type fittedCard struct {
 	disclosure.Card
+	fields []disclosure.FittedField
+}
+
+func fitted(c disclosure.Card, kind disclosure.EventKind, t *disclosure.CardTemplate) fittedCard {
+	c.Why = why(c, kind)
+	return fittedCard{c, t.Fit(c)}
 }
 
 const maxCards = 1_000
 
 // card returns what the event says of its notice, while the revision it tells of
 // is the public one; after that it is errOlder.
-func (p *Push) card(ctx context.Context, d disclosure.Delivery) (disclosure.Card, error) {
-	k := cardKey{d.Event, d.Neutral}
+func (p *Push) card(ctx context.Context, d disclosure.Delivery, t *disclosure.CardTemplate) (fittedCard, error) {
+	k := cardKey{d.Event, d.Neutral, t.Channel, t.App, t.ID}
 	p.cards.mu.Lock()
-	e, ok := p.cards.entries[k]
+	known, ok := p.cards.entries[k]
 	p.cards.mu.Unlock()
 	if ok {
-		return e.Card, nil
+		return known, nil
 	}
 	n, err := p.store.Notice(ctx, disclosure.NoticeRef{ID: d.NoticeID})
 	if err != nil {
-		return disclosure.Card{}, err
+		return fittedCard{}, err
 	}
 	if n.Rev > d.Rev {
-		return disclosure.Card{}, errOlder
+		return fittedCard{}, errOlder
 	}
 	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
 	if err != nil {
-		return disclosure.Card{}, err
+		return fittedCard{}, err
 	}
-	card := disclosure.NewCard(n.Notice, d.Kind, typ, n.Catalog)
+	c := disclosure.NewCard(n.Notice, d.Kind, typ, n.Catalog)
 	if d.Neutral {
-		card.Title = disclosure.NeutralTitle
+		c.Title = disclosure.NeutralTitle
 	}
+	made := fitted(c, d.Kind, t)
 	p.cards.mu.Lock()
 	defer p.cards.mu.Unlock()
 	if len(p.cards.entries) >= maxCards {
 		clear(p.cards.entries)
 	}
-	p.cards.entries[k] = &cardEntry{card}
-	return card, nil
+	p.cards.entries[k] = made
+	return made, nil
 }
 
 // digestCard sums up what waited for the day's digest.
-func (p *Push) digestCard(ctx context.Context, d disclosure.Delivery) (disclosure.Card, error) {
+func (p *Push) digestCard(ctx context.Context, d disclosure.Delivery, t *disclosure.CardTemplate) (fittedCard, error) {
 	list, count, err := p.store.Bundled(ctx, d.Event, d.Person, 1)
 	if err != nil {
-		return disclosure.Card{}, err
+		return fittedCard{}, err
 	}
 	if count == 0 {
-		return disclosure.Card{}, errNothingToSay
+		return fittedCard{}, errNothingToSay
 	}
 	title := list[0].Title
 	if count > 1 {
 		title = fmt.Sprintf("%d条新公告：%s", count, title)
 	}
-	return disclosure.Card{Title: disclosure.MaskText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name, Source: list[0].Source.Name,
-		Code: list[0].Code, Status: disclosure.EventDigest.Word(), Published: p.now()}, nil
+	return fitted(disclosure.Card{Title: disclosure.MaskText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name,
+		Source: list[0].Source.Name, Code: list[0].Code, Status: disclosure.EventDigest.Word(), Published: p.now()}, d.Kind, t), nil
 }
 
 // message makes what is sent for a job.
@@ -101,27 +112,25 @@ func (p *Push) message(ctx context.Context, j job) (Message, error) {
 	if a == nil {
 		return Message{}, fmt.Errorf("push: delivery %d: the account is gone", d.N)
 	}
-	var card disclosure.Card
+	cardOf := p.card
 	if d.Kind == disclosure.EventDigest {
-		card, err = p.digestCard(ctx, d)
-	} else {
-		card, err = p.card(ctx, d)
+		cardOf = p.digestCard
 	}
+	card, err := cardOf(ctx, d, &t)
 	if err != nil {
 		return Message{}, err
 	}
-	card.Why = why(card, d.Kind)
 	signed := p.signer.Sign(d.N)
 	link := p.PublicURL + "/n/" + card.Code + "?why=" + signed
 	if d.Kind == disclosure.EventDigest {
 		link = p.PublicURL + "/why/" + signed
 	}
-	m := Message{Channel: d.Channel, App: d.App, OpenID: a.OpenID, Template: d.Template, Fields: t.Fit(card), URL: link, Key: key(d)}
+	m := Message{Channel: d.Channel, App: d.App, OpenID: a.OpenID, Template: d.Template, Fields: card.fields, URL: link, Key: key(d)}
 	if p.MiniPage != "" {
 		m.Page = p.MiniPage + url.QueryEscape(card.Code) + "&why=" + signed
 	}
 	if d.Channel == disclosure.ChannelService {
-		m.Text = serviceText(card, link)
+		m.Text = serviceText(card.Card, link)
 	}
 	return m, nil
 }

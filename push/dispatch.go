@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gongkai/internal/crashpoint"
@@ -21,12 +22,14 @@ type job struct {
 
 const idleInterval = 100 * time.Millisecond
 
-// dispatch claims, plans and sends until ctx ends; then it waits for the calls
-// under way.
+// dispatch takes, plans and sends until ctx ends; then it waits for the calls
+// under way. While one batch is dealt to the workers the next is taken.
 func (p *Push) dispatch(ctx context.Context) {
-	jobs := make(chan job)
+	batches, jobs := make(chan []job), make(chan job)
 	calls := context.WithoutCancel(ctx) // a call under way is not cut off
 	book := newBook(p)
+	var size atomic.Int64
+	size.Store(int64(min(p.Workers*4, p.Batch)))
 	var booking, working sync.WaitGroup
 	booking.Go(book.run)
 	for range p.Workers {
@@ -36,81 +39,85 @@ func (p *Push) dispatch(ctx context.Context) {
 			}
 		})
 	}
-	for size := p.Workers * 4; ctx.Err() == nil; {
-		began := p.now()
-		n, err := p.claim(ctx, min(size, p.Batch), jobs, book)
-		if err != nil {
-			p.complain(ctx, "no deliveries were claimed; it is tried again", err)
-			p.handBack(ctx)
-			every(ctx, time.Second)
-		}
-		switch took := p.now().Sub(began); {
-		case took > p.Lease/6:
-			size = max(size/2, p.Workers) // what is claimed must be called well within its lease
-		case n == min(size, p.Batch) && took < p.Lease/15:
-			size = min(size*2, p.Batch)
-		}
-		if n == 0 && !every(ctx, idleInterval) {
-			break
-		}
-	}
-	close(jobs)
+	working.Go(func() { p.deal(ctx, &size, batches, jobs, book) })
+	p.feed(ctx, &size, batches)
 	working.Wait()
 	book.close()
 	booking.Wait()
 }
 
-// handBack returns what is claimed and was not planned, so that it does not wait
-// for its lease to end.
-func (p *Push) handBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := p.store.HandBack(ctx, p.owner); err != nil {
-		p.complain(ctx, "what was claimed was not handed back; its lease ends", err)
+// feed takes batches until ctx ends.
+func (p *Push) feed(ctx context.Context, size *atomic.Int64, batches chan<- []job) {
+	defer close(batches)
+	for ctx.Err() == nil {
+		batch, some, err := p.take(ctx, int(size.Load()))
+		if err != nil {
+			p.complain(ctx, "no deliveries were taken; it is tried again", err)
+			every(ctx, time.Second)
+			continue
+		}
+		if len(batch) > 0 {
+			batches <- batch
+		}
+		if !some && !every(ctx, idleInterval) {
+			return
+		}
 	}
 }
 
-// claim takes a batch, plans it and hands what is to be sent to the workers. It
-// returns how many were claimed.
-func (p *Push) claim(ctx context.Context, size int, jobs chan<- job, book *book) (int, error) {
+// deal hands batches to the workers, and finds how large the next ones may be: two
+// are held at once, and all of them must be called well within their leases, and
+// soon enough that what is urgent does not wait behind them.
+func (p *Push) deal(ctx context.Context, size *atomic.Int64, batches <-chan []job, jobs chan<- job, book *book) {
+	defer close(jobs)
+	for batch := range batches {
+		began := p.now()
+		for _, j := range batch {
+			select {
+			case jobs <- j:
+			case <-ctx.Done():
+				p.later(j.Delivery, 0, book)
+			}
+		}
+		now, spare := size.Load(), p.Lease-p.CallTimeout
+		switch took := p.now().Sub(began); {
+		case took > spare/8:
+			size.Store(max(now/2, 1))
+		case int64(len(batch)) >= now && took < spare/32:
+			size.Store(min(now*2, int64(p.Batch)))
+		}
+	}
+}
+
+// take looks for what is due, plans it and takes what is to be sent. some is
+// false when nothing was due.
+func (p *Push) take(ctx context.Context, size int) (jobs []job, some bool, err error) {
 	gate := p.gate.wait(ctx)
 	if gate == nil || gate.Scopes[disclosure.ScopeGlobal] {
-		return 0, nil
+		return nil, false, nil
 	}
-	claimed, err := p.store.Claim(ctx, p.owner, size, p.now(), p.Lease)
-	if err != nil || len(claimed) == 0 {
-		return 0, err
+	due, err := p.store.Look(ctx, size, p.now())
+	if err == nil && len(due.Tried) > 0 {
+		err = p.store.EndTrials(ctx, due.Tried)
 	}
-	people := make([]int64, len(claimed))
-	for i, d := range claimed {
-		people[i] = d.Person
-	}
-	to, err := p.store.Recipients(ctx, people, p.now())
-	if err != nil {
-		return 0, err
+	if err != nil || len(due.Deliveries) == 0 {
+		return nil, len(due.Tried) > 0, err
 	}
 	parked, err := p.parked(ctx)
 	if err != nil {
-		return 0, err
+		return nil, true, err
 	}
 	plan := planner{templates: p.Templates, dailyCap: p.DailyCap, gate: gate, parked: parked, now: p.now()}
-	plans := make([]disclosure.Planned, len(claimed))
-	for i, d := range claimed {
-		plans[i] = plan.plan(d, to[d.Person])
+	plans := make([]disclosure.Planned, len(due.Deliveries))
+	for i, d := range due.Deliveries {
+		plans[i] = plan.plan(d, due.People[d.Person])
 		p.metrics.planned(plans[i])
 	}
-	ready, err := p.store.Prepare(ctx, p.owner, plans, p.quotaOf, p.now(), p.Lease)
-	if err != nil {
-		return 0, err
+	taken, err := p.store.Take(ctx, p.owner, plans, p.quotaOf, p.now(), p.Lease)
+	for _, d := range taken {
+		jobs = append(jobs, job{d, due.People[d.Person]})
 	}
-	for _, d := range ready {
-		select {
-		case jobs <- job{d, to[d.Person]}:
-		case <-ctx.Done():
-			p.later(d, 0, book)
-		}
-	}
-	return len(claimed), nil
+	return jobs, true, err
 }
 
 func (p *Push) quotaOf(_, path string) int {
@@ -148,12 +155,7 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 		return
 	}
 	api := d.App + paths[d.Channel]
-	if p.pace.wait(ctx, api) != nil { // stopping
-		p.later(d, 0, book)
-		return
-	}
-	if d.LeaseEnd.Sub(p.now()) <= p.CallTimeout {
-		p.metrics.refused(d, "lease")
+	if p.late(d) || p.pace.wait(ctx, api) != nil || p.late(d) { // pace.wait fails when it is stopping
 		p.later(d, 0, book)
 		return
 	}
@@ -180,6 +182,15 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	crashpoint.Hit("after", "the call")
 	cancel()
 	book.put(p.settled(ctx, d, message, msgid, err, p.now().Sub(began)), !d.Channel.Keyed())
+}
+
+// late reports whether a call begun now could outlast its lease.
+func (p *Push) late(d disclosure.Delivery) bool {
+	if d.LeaseEnd.Sub(p.now()) > p.CallTimeout {
+		return false
+	}
+	p.metrics.refused(d, "lease")
+	return true
 }
 
 // later puts a delivery that was not called back into the queue at once, and

@@ -114,17 +114,21 @@ func sum(f disclosure.PushFunnel) (n int) {
 // claimed takes one delivery by hand.
 func claimed(t *testing.T, s *store.Store, owner string, now time.Time, lease time.Duration) disclosure.Delivery {
 	t.Helper()
-	list, err := s.Claim(t.Context(), owner, 1, now, lease)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("claimed %d deliveries: %v", len(list), err)
+	due, err := s.Look(t.Context(), 1, now)
+	if err != nil || len(due.Deliveries) == 0 {
+		t.Fatalf("%d deliveries are due: %v", len(due.Deliveries), err)
 	}
-	plan := disclosure.Planned{Delivery: list[0], Path: "/x"}
-	plan.Channel, plan.App, plan.Template = disclosure.ChannelTemplate, official, byFollowing.ID
-	ready, err := s.Prepare(t.Context(), owner, []disclosure.Planned{plan}, func(string, string) int { return 1000 }, now, lease)
-	if err != nil || len(ready) != 1 {
-		t.Fatalf("prepared %d: %v", len(ready), err)
+	taken, err := s.Take(t.Context(), owner, []disclosure.Planned{planned(due.Deliveries[0])}, func(string, string) int { return 1000 }, now, lease)
+	if err != nil || len(taken) != 1 {
+		t.Fatalf("took %d: %v", len(taken), err)
 	}
-	return ready[0]
+	return taken[0]
+}
+
+// planned is a delivery that is to be sent as a template message.
+func planned(d disclosure.Delivery) disclosure.Planned {
+	d.Channel, d.App, d.Template = disclosure.ChannelTemplate, official, byFollowing.ID
+	return disclosure.Planned{Delivery: d, Path: "/x"}
 }
 
 // expanded publishes to n followers and expands the event by hand.
@@ -165,8 +169,8 @@ func TestP04SettledStays(t *testing.T) {
 		if r, err := b.store.Recover(t.Context(), 10, b.now().Add(time.Hour)); err != nil || r != (disclosure.Recovery{}) {
 			t.Errorf("recovery touched a settled row: %+v, %v", r, err)
 		}
-		if list, err := b.store.Claim(t.Context(), "w2", 10, b.now().Add(time.Hour), time.Minute); err != nil || len(list) != 0 {
-			t.Errorf("a settled row was claimed: %v, %v", list, err)
+		if due, err := b.store.Look(t.Context(), 10, b.now().Add(time.Hour)); err != nil || len(due.Deliveries) != 0 {
+			t.Errorf("a settled row is due: %v, %v", due, err)
 		}
 	})
 }

@@ -52,29 +52,54 @@ func TestStoppingHandsBack(t *testing.T) {
 	})
 }
 
-// TestLostLeaseIsNotCalled: a worker whose lease ended while it planned makes no
-// call; its successor does.
-func TestLostLeaseIsNotCalled(t *testing.T) {
-	each(t, func(t *testing.T, b *bench) {
-		b.expanded(1)
-		list, err := b.store.Claim(t.Context(), "w1", 1, b.now(), time.Second)
-		if err != nil || len(list) != 1 {
-			t.Fatal(list, err)
-		}
-		later := b.now().Add(time.Minute)
-		if r, err := b.store.Recover(t.Context(), 10, later); err != nil || r.Requeued != 1 {
-			t.Fatalf("recovered %+v, %v", r, err)
-		}
-		plan := disclosure.Planned{Delivery: list[0], Path: "/x"}
-		plan.Channel, plan.App, plan.Template = disclosure.ChannelTemplate, official, byFollowing.ID
-		ready, err := b.store.Prepare(t.Context(), "w1", []disclosure.Planned{plan}, func(string, string) int { return 10 }, later, time.Minute)
-		if err != nil || len(ready) != 0 {
-			t.Errorf("planned on a lost lease: %v, %v", ready, err)
-		}
-		if got := claimed(t, b.store, "w2", later, time.Minute); !got.LeaseEnd.Equal(later.Add(time.Minute).Truncate(time.Millisecond)) && got.LeaseEnd.Sub(later) != time.Minute {
-			t.Errorf("the successor's lease ends at %v", got.LeaseEnd)
-		}
-	})
+// TestTakenOnce: what has changed since a worker looked at the queue is not
+// taken by it, and its share of the day is given back.
+func TestTakenOnce(t *testing.T) {
+	for what, change := range map[string]func(t *testing.T, b *bench, planned disclosure.Delivery){
+		"another process took it": func(t *testing.T, b *bench, _ disclosure.Delivery) { claimed(t, b.store, "w2", b.now(), time.Minute) },
+		"it was taken, and came back": func(t *testing.T, b *bench, _ disclosure.Delivery) {
+			d := claimed(t, b.store, "w2", b.now(), time.Minute)
+			back := disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, Class: disclosure.ClassRetry, At: b.now(), Called: true}
+			if n, err := b.store.Settle(t.Context(), "w2", []disclosure.Settled{back}); err != nil || n != 1 {
+				t.Fatal(n, err)
+			}
+		},
+		"the event was paused": func(t *testing.T, b *bench, d disclosure.Delivery) {
+			if err := b.store.PausePush(t.Context(), storetest.Admin, d.Event, "先停一下", b.now()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the notice was withdrawn": func(t *testing.T, b *bench, d disclosure.Delivery) {
+			storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE push_event SET open = 0`)
+		},
+		"the person has another card in flight": func(t *testing.T, b *bench, d disclosure.Delivery) {
+			storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE delivery SET state = 'sending', person_n = (SELECT MIN(person_n) FROM delivery) WHERE n = (SELECT MAX(n) FROM delivery)`)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			each(t, func(t *testing.T, b *bench) {
+				b.expanded(2)
+				if what == "the person has another card in flight" {
+					storetest.Exec(t, storetest.Raw(t, b.url), `INSERT INTO push_event SELECT 99, 'other', notice_id, rev, kind, priority, sector, state, open, paused, why, canary, released, at, expires_at, phase, cursor_n, owner, lease_until FROM push_event`,
+						`UPDATE delivery SET event_n = 99 WHERE n = (SELECT MAX(n) FROM delivery)`)
+				}
+				due, err := b.store.Look(t.Context(), 1, b.now())
+				if err != nil || len(due.Deliveries) == 0 {
+					t.Fatal(due, err)
+				}
+				plan := planned(due.Deliveries[0])
+				change(t, b, plan.Delivery)
+				taken, err := b.store.Take(t.Context(), "w1", []disclosure.Planned{plan}, func(string, string) int { return 10 }, b.now(), time.Minute)
+				if err != nil || len(taken) != 0 {
+					t.Errorf("took %v, %v", taken, err)
+				}
+				others := map[bool]int64{true: 1}[strings.Contains(what, "took") || strings.Contains(what, "came back")]
+				if used := storetest.Int(t, storetest.Raw(t, b.url), `SELECT COALESCE(SUM(used), 0) FROM push_quota`); used != others {
+					t.Errorf("%d of the day's share are used", used)
+				}
+			})
+		})
+	}
 }
 
 // TestForgottenKey: a card that may be there already goes again while WeChat

@@ -83,8 +83,14 @@ func TestErasedPersonLeavesNothing(t *testing.T) {
 		b.start("w1")
 		b.until("told", func() bool { return b.settled() && sumStates(b.states()) == 1 })
 		b.stop()
+		calls := func() int64 { return storetest.Int(t, storetest.Raw(t, b.url), `SELECT count(*) FROM attempt`) }
+		storetest.Exec(t, storetest.Raw(t, b.url), `INSERT INTO attempt SELECT n, 1, 'template', 1, '', 0, '' FROM delivery`)
+		before := calls()
 		if err := b.store.ErasePerson(ctx, p.N); err != nil {
 			t.Fatal(err)
+		}
+		if after := calls(); before != 1 || after != 0 {
+			t.Errorf("%d calls are written down, %d after the erasure", before, after)
 		}
 		if traces := storetest.Traces(t, b.url, "erase-me"); len(traces) > 0 {
 			t.Errorf("left: %v", traces)

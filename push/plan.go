@@ -8,7 +8,7 @@ import (
 	"gongkai/internal/workday"
 )
 
-// planner decides what becomes of a claimed delivery, without I/O.
+// planner decides what becomes of a delivery that is due, without I/O.
 type planner struct {
 	templates []disclosure.CardTemplate
 	dailyCap  int

@@ -39,9 +39,9 @@ type Notices interface {
 
 // Queue hands out deliveries under a lease.
 type Queue interface {
-	Claim(ctx context.Context, owner string, limit int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error)
-	Recipients(ctx context.Context, people []int64, now time.Time) (map[int64]disclosure.Recipient, error)
-	Prepare(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error)
+	Look(ctx context.Context, limit int, now time.Time) (disclosure.Due, error)
+	EndTrials(ctx context.Context, events []int64) error
+	Take(ctx context.Context, owner string, plan []disclosure.Planned, limits func(app, path string) int, now time.Time, lease time.Duration) ([]disclosure.Delivery, error)
 	Mark(ctx context.Context, owner string, list []disclosure.Delivery, counted func(disclosure.Delivery) bool, now time.Time) (map[int64]bool, error)
 	Settle(ctx context.Context, owner string, list []disclosure.Settled) (int, error)
 }
@@ -97,7 +97,7 @@ type Sender interface {
 type Config struct {
 	Recall      time.Duration // ordinary events wait this long; 0 is none
 	Workers     int           // calls at once, 8
-	Batch       int           // deliveries claimed at once, 500
+	Batch       int           // deliveries taken at once, 500
 	Rate        float64       // calls a second and API, 40; negative: no limit
 	DailyCap    int           // cards a person gets a day, 5; the rest is for the digest
 	QuotaOf     map[disclosure.Channel]int
@@ -105,7 +105,7 @@ type Config struct {
 	MiniPage    string // of the mini-program, "" for none: "pages/notice?code="
 	Templates   []disclosure.CardTemplate
 	CallTimeout time.Duration // of one call, 8 s
-	Lease       time.Duration // of a claimed delivery, 30 s
+	Lease       time.Duration // of a delivery that was taken, 30 s
 }
 
 func (c *Config) fill() {
@@ -164,7 +164,7 @@ func New(c Config, store Store, sender Sender, signer *Signer, log *slog.Logger,
 	p := &Push{Config: c, store: store, sender: sender, signer: signer, log: log, now: now, owner: owner, metrics: newMetrics()}
 	p.gate = gate{switches: store, now: now}
 	p.pace = pacer{rate: c.Rate, limits: map[string]*pace{}}
-	p.cards.entries = map[cardKey]*cardEntry{}
+	p.cards.entries = map[cardKey]fittedCard{}
 	p.breaker.calls = map[string]*tally{}
 	return p
 }
@@ -173,7 +173,7 @@ func New(c Config, store Store, sender Sender, signer *Signer, log *slog.Logger,
 func (p *Push) Metrics() *Metrics { return p.metrics }
 
 // Run expands events and sends deliveries until ctx ends; then it lets calls
-// under way end and hands back what it had claimed.
+// under way end and hands back what it had taken.
 func (p *Push) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { p.gate.run(ctx) })

@@ -124,7 +124,7 @@ func (c Channel) Keyed() bool { return c == ChannelTemplate }
 // DeliveryState is where one card for one person stands.
 type DeliveryState string
 
-// The states of a delivery. Leased is claimed and not yet called; sending has
+// The states of a delivery. Leased is taken and not yet called; sending has
 // been called or is about to be, as the database knows before the call.
 const (
 	DeliveryQueued     DeliveryState = "queued"
@@ -217,7 +217,7 @@ type Delivery struct {
 	Template  string
 	Owner     string
 	LeaseEnd  time.Time
-	FirstCall time.Time // of which a card may be there already; zero for none, as of the claim
+	FirstCall time.Time // of which a card may be there already; zero for none, as before it was taken
 	NotBefore time.Time
 	Expires   time.Time
 	Canary    bool
@@ -237,7 +237,14 @@ type Recipient struct {
 	SentDay  int // cards accepted since midnight
 }
 
-// Planned is what the planner decided for a claimed delivery.
+// Due is one look at the queue: what may be sent now, and to whom.
+type Due struct {
+	Deliveries []Delivery // one a person at most
+	People     map[int64]Recipient
+	Tried      []int64 // events whose trial is over
+}
+
+// Planned is what the planner decided for a delivery that is due.
 type Planned struct {
 	Delivery         // with Channel, App and Template when it is to be sent
 	Path      string // of the API, for its quota; "" when nothing is sent

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,61 +13,99 @@ import (
 // Settle writes how calls ended, each fenced by its lease: who lost it writes
 // nothing. It returns how many were settled.
 func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Settled) (int, error) {
-	var settled []int64
+	settled := 0
 	err := s.write(ctx, "settle", func(tx *sql.Tx) error {
-		rows := make([][]any, len(list))
-		for i, d := range list {
-			sent := int64(0)
-			if d.State == disclosure.DeliveryAccepted || d.State == disclosure.DeliveryDelivered {
-				sent = d.At.UnixMilli()
-			}
-			spare, unmade := int64(0), int64(0)
-			if d.State == disclosure.DeliveryQueued {
-				spare = flag(!d.Called)
-				unmade = flag(d.Class != disclosure.ClassAmbiguous) // this call left no card
-			}
-			rows[i] = []any{d.N, d.Attempt, d.State, d.Class, d.Detail, d.MsgID, disclosure.Milliseconds(d.NotBefore), sent, flag(d.MaybeDup),
-				d.Channel, d.App, d.Template, spare, unmade, disclosure.Milliseconds(d.FirstCall)}
+		settled = 0
+		ends := map[end][]disclosure.Settled{}
+		for _, d := range list {
+			k := endOf(&d)
+			ends[k] = append(ends[k], d)
 		}
-		var err error
-		settled, err = all(ctx, tx, scanInt, `
-			UPDATE delivery
-			   SET state = v.c3, class = v.c4, detail = v.c5, msgid = v.c6,
-			       not_before = CASE WHEN v.c7 = 0 THEN not_before ELSE v.c7 END,
-			       sent_at = CASE WHEN v.c8 = 0 THEN sent_at ELSE v.c8 END, maybe_dup = v.c9,
-			       channel = v.c10, app = v.c11, template = v.c12, attempt = attempt - v.c13,
-			       spent = CASE WHEN v.c3 = 'queued' THEN 0 ELSE spent END,
-			       first_call_at = CASE WHEN v.c14 = 1 THEN v.c15 ELSE first_call_at END
-			  FROM `+s.d.rows("$1", "iittttiiitttiii")+` AS v
-			 WHERE delivery.n = v.c1 AND delivery.attempt = v.c2 AND delivery.owner = $2 AND `+stateUnindexed+` IN ('leased', 'sending')
-			RETURNING n`, jsonText(rows), owner)
-		if err != nil {
-			return err
+		for k, part := range ends {
+			held, err := s.settle(ctx, tx, owner, k, part)
+			if err != nil {
+				return err
+			}
+			if settled += len(held); len(held) == 0 {
+				continue
+			}
+			if err := s.afterSettle(ctx, tx, k, held); err != nil {
+				return err
+			}
 		}
-		return s.afterSettle(ctx, tx, list, settled)
+		return nil
 	})
-	return len(settled), err
+	return settled, err
 }
 
-// afterSettle writes what follows from the settled calls: their attempts, what
-// they say of accounts and consents, and receipts that were here first.
-func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, list []disclosure.Settled, settled []int64) error {
-	done := make(map[int64]bool, len(settled))
-	for _, n := range settled {
-		done[n] = true
+// end is what is equal in calls that ended alike: they are one statement.
+type end struct {
+	channel  disclosure.Channel
+	attempt  int
+	state    disclosure.DeliveryState
+	class    disclosure.Class
+	code     int
+	detail   string
+	maybeDup bool
+	called   bool
+}
+
+func endOf(d *disclosure.Settled) end {
+	return end{d.Channel, d.Attempt, d.State, d.Class, d.Code, d.Detail, d.MaybeDup, d.Called}
+}
+
+// settle writes calls that ended alike and returns those whose lease was held.
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, list []disclosure.Settled) ([]disclosure.Settled, error) {
+	accepted := flag(k.state == disclosure.DeliveryAccepted || k.state == disclosure.DeliveryDelivered)
+	queued := k.state == disclosure.DeliveryQueued
+	spare := flag(queued && !k.called)                             // it was not called
+	unmade := flag(queued && k.class != disclosure.ClassAmbiguous) // this call left no card
+	rows := make([][]any, len(list))
+	for i, d := range list {
+		rows[i] = []any{d.N, d.At.UnixMilli(), disclosure.Milliseconds(d.NotBefore), disclosure.Milliseconds(d.FirstCall), d.MsgID}
 	}
-	var attempts [][]any
+	ids, err := all(ctx, tx, scanInt, `
+		UPDATE delivery
+		   SET state = $1, class = $2, detail = $3, maybe_dup = $4, attempt = attempt - $5, msgid = v.c5,
+		       not_before = CASE WHEN v.c3 = 0 THEN not_before ELSE v.c3 END,
+		       sent_at = CASE WHEN $6 = 1 THEN v.c2 ELSE sent_at END,
+		       spent = CASE WHEN $7 = 1 THEN 0 ELSE spent END,
+		       first_call_at = CASE WHEN $8 = 1 THEN v.c4 ELSE first_call_at END
+		  FROM `+s.d.rows("$9", "iiiit")+` AS v
+		 WHERE delivery.n = v.c1 AND delivery.attempt = $10 AND delivery.owner = $11 AND `+stateUnindexed+` IN ('leased', 'sending')
+		RETURNING n`, k.state, k.class, k.detail, flag(k.maybeDup), spare, accepted, flag(queued), unmade, jsonText(rows), k.attempt, owner)
+	if err != nil || len(ids) == len(list) {
+		return list, err
+	}
+	mine := make(map[int64]bool, len(ids))
+	for _, n := range ids {
+		mine[n] = true
+	}
+	return slices.DeleteFunc(list, func(d disclosure.Settled) bool { return !mine[d.N] }), nil
+}
+
+// afterSettle writes what follows from calls that ended alike: their attempts,
+// what they say of accounts and consents, and receipts that were here first.
+func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []disclosure.Settled) error {
+	if k.called {
+		calls := make([][2]int64, len(list))
+		for i, d := range list {
+			calls[i] = [2]int64{d.N, d.At.UnixMilli()}
+		}
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO attempt (delivery_n, attempt, channel, at, class, code, detail)
+			SELECT v.c1, $1, $2, v.c2, $3, $4, $5
+			  FROM `+s.d.rows("$6", "ii")+` AS v
+			 WHERE TRUE
+			    ON CONFLICT DO NOTHING`, k.attempt, k.channel, k.class, k.code, k.detail, jsonText(calls)); err != nil {
+			return err
+		}
+	}
 	var msgids []string
 	spare := map[quotaKey]int{}
 	for _, d := range list {
-		if !done[d.N] {
-			continue
-		}
 		if d.Path != "" {
 			spare[quotaKey{app: d.App, path: d.Path}]++
-		}
-		if d.Called {
-			attempts = append(attempts, []any{d.N, d.Attempt, d.Channel, d.At.UnixMilli(), d.Class, d.Code, d.Detail})
 		}
 		if d.MsgID != "" {
 			msgids = append(msgids, d.MsgID)
@@ -83,21 +122,16 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, list []disclosure.S
 			}
 		}
 	}
-	if len(attempts) > 0 {
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO attempt (delivery_n, attempt, channel, at, class, code, detail)
-			SELECT v.c1, v.c2, v.c3, v.c4, v.c5, v.c6, v.c7
-			  FROM `+s.d.rows("$1", "iititit")+` AS v
-			 WHERE TRUE
-			    ON CONFLICT DO NOTHING`, jsonText(attempts)); err != nil {
-			return err
-		}
-	}
 	for k, n := range spare {
 		if err := returnQuota(ctx, tx, k, n, list[0].At); err != nil {
 			return err
 		}
 	}
+	return s.applyEarly(ctx, tx, msgids)
+}
+
+// applyEarly applies receipts that came before their calls were written down.
+func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string) error {
 	if len(msgids) == 0 {
 		return nil
 	}
