@@ -154,6 +154,44 @@ func TestEarlyReceipt(t *testing.T) {
 	})
 }
 
+// TestReceipts: each status of WeChat's report ends as the table of reactions
+// says, and is not overtaken by another.
+func TestReceipts(t *testing.T) {
+	receipts := []struct {
+		status string
+		state  disclosure.DeliveryState
+		muted  bool
+	}{
+		{"success", disclosure.DeliveryDelivered, false},
+		{"failed:user block", disclosure.DeliveryFailed, true},
+		{"failed: system failed", disclosure.DeliveryFailed, false},
+		{"failed:freq limit", disclosure.DeliveryDigest, false},
+	}
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		followers(t, b, len(receipts))
+		b.publish("道路招标")
+		b.start("w1")
+		b.until("sent", func() bool { return b.states()[disclosure.DeliveryAccepted] == len(receipts) })
+		b.stop()
+		db := storetest.Raw(t, b.url)
+		for i, tt := range receipts {
+			person := i + 1
+			msgid := storetest.Strings(t, db, `SELECT msgid FROM delivery WHERE person_n = $1`, person)[0]
+			for _, status := range []string{tt.status, "success"} {
+				c.post("official", c.event("TEMPLATESENDJOBFINISH", "<MsgID>"+msgid+"</MsgID><Status>"+status+"</Status>"))
+			}
+			if state := storetest.Strings(t, db, `SELECT state FROM delivery WHERE person_n = $1`, person)[0]; state != string(tt.state) {
+				t.Errorf("%s: the card is %s, want %s", tt.status, state, tt.state)
+			}
+			p, err := b.store.PersonOf(t.Context(), official, fmt.Sprintf("%s-%d", official, person))
+			if err != nil || p.Accounts[0].Muted != tt.muted {
+				t.Errorf("%s: muted is %v, %v", tt.status, p.Accounts[0].Muted, err)
+			}
+		}
+	})
+}
+
 // TestReportOfKeylessCard: WeChat's report settles the card whose answer was lost,
 // and the report of one card, even twice, says nothing of the next.
 func TestReportOfKeylessCard(t *testing.T) {

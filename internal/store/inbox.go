@@ -199,7 +199,7 @@ func (s *Store) Answered(ctx context.Context, key, reply string, failed bool) er
 // it is settled.
 func (s *Store) Receipt(ctx context.Context, app, msgid, status string, now time.Time) error {
 	return s.write(ctx, "receipt", func(tx *sql.Tx) error {
-		done, err := applyReceipt(ctx, tx, app, msgid, status)
+		done, err := applyReceipt(ctx, tx, app, msgid, status, now)
 		if err != nil || done {
 			return err
 		}
@@ -223,7 +223,7 @@ func (s *Store) Reported(ctx context.Context, app, openid, template, msgid, stat
 			return err
 		}
 		if found = n > 0; found {
-			_, err := applyReceipt(ctx, tx, app, msgid, status)
+			_, err := applyReceipt(ctx, tx, app, msgid, status, now)
 			return err
 		}
 		err := tx.QueryRowContext(ctx, `
@@ -246,7 +246,7 @@ func (s *Store) Reported(ctx context.Context, app, openid, template, msgid, stat
 			 WHERE n = $2`, msgid, n); err != nil {
 			return err
 		}
-		_, err = applyReceipt(ctx, tx, app, msgid, status)
+		_, err = applyReceipt(ctx, tx, app, msgid, status, now)
 		return err
 	})
 	if err != nil || found {

@@ -144,7 +144,7 @@ func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string) err
 		return err
 	}
 	for _, r := range early {
-		if _, err := applyReceipt(ctx, tx, r[0], r[1], r[2]); err != nil {
+		if _, err := applyReceipt(ctx, tx, r[0], r[1], r[2], list[0].At); err != nil {
 			return err
 		}
 	}
@@ -167,7 +167,7 @@ func changeAccount(ctx context.Context, tx *sql.Tx, d disclosure.Settled) error 
 // applyReceipt moves the delivery with the message id by WeChat's receipt. SQLite
 // takes the index of message ids only for a query that says it wants none that is
 // empty.
-func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bool, error) {
+func applyReceipt(ctx context.Context, q querier, app, msgid, status string, now time.Time) (bool, error) {
 	state, class := disclosure.DeliveryDelivered, disclosure.Class("")
 	status = strings.ToLower(strings.ReplaceAll(status, " ", ""))
 	switch {
@@ -175,7 +175,7 @@ func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bo
 	case strings.HasPrefix(status, "failed:userblock"):
 		state, class = disclosure.DeliveryFailed, disclosure.ClassMuted
 	case strings.HasPrefix(status, "failed:freqlimit"):
-		state, class = disclosure.DeliveryFailed, disclosure.ClassPacePerson
+		return foldReceipt(ctx, q, app, msgid, now)
 	default:
 		state, class = disclosure.DeliveryFailed, disclosure.ClassRetry
 	}
@@ -195,6 +195,22 @@ func applyReceipt(ctx context.Context, q querier, app, msgid, status string) (bo
 		   SET muted = 1
 		 WHERE app = $1 AND person_n = (SELECT person_n FROM delivery WHERE msgid = $2 AND msgid <> '' AND app = $3 LIMIT 1)`, app, msgid, app)
 	return true, err
+}
+
+// foldReceipt puts a card that its person did not get, for having had too many,
+// into their next digest, unless it is no news any more or a digest itself.
+func foldReceipt(ctx context.Context, q querier, app, msgid string, now time.Time) (bool, error) {
+	const again = `EXISTS (SELECT 1 FROM push_event e WHERE e.n = delivery.event_n AND e.open = 1 AND e.kind <> 'digest')`
+	res, err := q.ExecContext(ctx, `
+		UPDATE delivery
+		   SET state = CASE WHEN `+again+` THEN 'digest' ELSE 'failed' END, class = 'pace_user', not_before = $1, sent_at = 0
+		 WHERE msgid = $2 AND msgid <> '' AND app = $3 AND state IN ('accepted', 'unknown')`,
+		disclosure.NextDigest(now).UnixMilli(), msgid, app)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }
 
 // Recover settles deliveries whose lease is over. What was never called is
