@@ -355,8 +355,10 @@ func (c *Cache) serveStale(key string, s *state, cause error) (*disclosure.Answe
 // load fills one key: from the shared layer, else from the store.
 func (c *Cache) load(ctx context.Context, key string, s *state, fill Fill) filled {
 	out := filled{position: s.Position, epoch: s.Epoch, asOf: s.start}
+	sharing := false // with a Redis that does not answer nobody waits for it to keep anything
 	if c.shared != nil {
-		if a := c.shared.get(ctx, s.Epoch, s.Position, key); a != nil && (a.Until.IsZero() || c.now().Before(a.Until)) {
+		var a *disclosure.Answer
+		if a, sharing = c.shared.get(ctx, s.Epoch, s.Position, key); a != nil && (a.Until.IsZero() || c.now().Before(a.Until)) {
 			c.sharedHits.Add(1)
 			c.keep(key, s, &entry{answer: a})
 			out.answer = a
@@ -391,7 +393,7 @@ func (c *Cache) load(ctx context.Context, key string, s *state, fill Fill) fille
 		return out
 	}
 	c.keep(key, s, &entry{answer: a})
-	if c.shared != nil && !a.Private {
+	if sharing && !a.Private {
 		c.shared.put(ctx, s.Epoch, key, a)
 	}
 	return out

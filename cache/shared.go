@@ -30,6 +30,9 @@ const (
 	// redisTimeout bounds every step of a Redis call; go-redis would otherwise
 	// outlive the context's deadline by seconds.
 	redisTimeout = 100 * time.Millisecond
+	// patience is how long a reader waits for Redis; by then the database would
+	// have answered.
+	patience = 40 * time.Millisecond
 )
 
 // Shared is the layer in Redis, seen by every instance. All its failures are
@@ -116,21 +119,25 @@ func (s *Shared) key(epoch string, generation int64, key string) string {
 	return keyPrefix + strconv.FormatInt(generation, 10) + ":" + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 
-func (s *Shared) get(ctx context.Context, epoch string, generation int64, key string) *disclosure.Answer {
+// get returns the answer, or nil, and whether Redis answers at all.
+func (s *Shared) get(ctx context.Context, epoch string, generation int64, key string) (a *disclosure.Answer, answers bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	raw, err := s.breaker.Execute(func() ([]byte, error) {
 		return s.client.Get(ctx, s.key(epoch, generation, key)).Bytes()
 	})
 	if err != nil {
-		return nil
+		return nil, errors.Is(err, redis.Nil)
 	}
-	a, err := decodeAnswer(raw)
-	if err != nil || a.Position != generation {
-		return nil
+	if a, err = decodeAnswer(raw); err != nil || a.Position != generation {
+		return nil, true
 	}
-	return a
+	return a, true
 }
 
 func (s *Shared) put(ctx context.Context, epoch, key string, a *disclosure.Answer) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	_, _ = s.breaker.Execute(func() ([]byte, error) { // a lost write costs a hit
 		raw, err := encodeAnswer(a)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -228,6 +229,11 @@ func backedUp(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, err
 		}
 		p.set(made.code, http.StatusOK)
+	}
+	for range l.form.pick(0, 0, 25) { // 400 MB
+		if _, err := o.upload(ctx, n, "%PDF-1.4\n"+strings.Repeat(fmt.Sprintf("%016x", l.rand.Uint64()), 1<<20)); err != nil {
+			return outcome{}, err
+		}
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
