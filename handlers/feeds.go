@@ -1,8 +1,8 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
+	"encoding/xml"
 	"fmt"
 	"html"
 	"strings"
@@ -136,9 +136,6 @@ type atomDoc struct {
 	Links    []feeds.AtomLink `xml:"link"`
 }
 
-// FeedXml implements feeds.XmlFeed.
-func (d atomDoc) FeedXml() any { return d }
-
 func atomFeed(f *feeds.Feed, self string) ([]byte, error) {
 	for _, item := range f.Items { // an Atom summary is markup, and a notice's is text
 		item.Description = strings.ReplaceAll(html.EscapeString(item.Description), "\n", "<br/>")
@@ -155,11 +152,11 @@ func atomFeed(f *feeds.Feed, self string) ([]byte, error) {
 	if self != "" {
 		doc.Links = append(doc.Links, feeds.AtomLink{Href: self, Rel: "self", Type: "application/atom+xml"})
 	}
-	var b bytes.Buffer
-	if err := feeds.WriteXML(doc, &b); err != nil {
+	body, err := xml.MarshalIndent(doc, "", "  ")
+	if err != nil {
 		return nil, fmt.Errorf("handlers: feed: %w", err)
 	}
-	return b.Bytes(), nil
+	return append([]byte(xml.Header), body...), nil
 }
 
 // feedItem is one notice. A new revision is an update of the same item.
