@@ -102,13 +102,14 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []discl
 		}
 	}
 	var msgids []string
+	var at time.Time
 	spare := map[quotaKey]int{}
 	for _, d := range list {
 		if d.Path != "" {
 			spare[quotaKey{app: d.App, path: d.Path}]++
 		}
 		if d.MsgID != "" {
-			msgids = append(msgids, d.MsgID)
+			msgids, at = append(msgids, d.MsgID), d.At
 		}
 		if d.Refund {
 			if err := addConsent(ctx, tx, d.Person, disclosure.Consent{At: d.At, Identity: disclosure.Identity{App: d.App}, Template: d.Template,
@@ -127,11 +128,11 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []discl
 			return err
 		}
 	}
-	return s.applyEarly(ctx, tx, msgids)
+	return s.applyEarly(ctx, tx, msgids, at)
 }
 
 // applyEarly applies receipts that came before their calls were written down.
-func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string) error {
+func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string, at time.Time) error {
 	if len(msgids) == 0 {
 		return nil
 	}
@@ -144,7 +145,7 @@ func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string) err
 		return err
 	}
 	for _, r := range early {
-		if _, err := applyReceipt(ctx, tx, r[0], r[1], r[2], list[0].At); err != nil {
+		if _, err := applyReceipt(ctx, tx, r[0], r[1], r[2], at); err != nil {
 			return err
 		}
 	}
