@@ -33,7 +33,7 @@ const (
 )
 
 func newBook(p *Push) *book {
-	return &book{p: p, results: make(chan entry, bookBatch), marks: make(chan markRequest)}
+	return &book{p: p, results: make(chan entry, 4*bookBatch), marks: make(chan markRequest)}
 }
 
 // run writes until close.
