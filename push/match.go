@@ -71,37 +71,63 @@ func (p *Push) expandMatching(ctx context.Context, f *disclosure.FanOut) (done b
 	if err != nil {
 		return false, err
 	}
-	subject := n.Subject(typ, n.Catalog)
-	for more := true; more; {
-		if err := p.waitForRoom(ctx); err != nil {
-			return false, err
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for chunk := range p.pick(reading, *f, n.Subject(typ, n.Catalog)) {
+		if chunk.err == nil {
+			chunk.err = p.waitForRoom(ctx)
 		}
-		var list []disclosure.Candidate
-		if list, more, err = p.store.Candidates(ctx, f.Sector, f.Cursor, matchChunk); err != nil {
-			return false, err
+		if chunk.err != nil {
+			return false, chunk.err
 		}
-		f.From = f.Cursor
-		if len(list) > 0 {
-			f.Cursor = list[len(list)-1].Person
-		}
-		f.To = f.Cursor
-		if !more {
+		f.From, f.Cursor, f.To = f.Cursor, chunk.last, chunk.last
+		if !chunk.more {
 			f.State = disclosure.EventMatched
 			if f.Kind != disclosure.EventPublished { // next: those who have an older revision
 				f.State, f.Phase, f.Cursor = disclosure.EventMatching, 1, 0
 			}
 		}
-		now, daily := choose(list, subject)
-		if f.Priority == disclosure.PriorityUrgent { // by half past eight the deadline may be over
-			now, daily = append(now, daily...), nil
-		}
-		added, lost, err := p.store.Expand(ctx, p.owner, *f, now, daily, p.now(), matchLease)
+		added, lost, err := p.store.Expand(ctx, p.owner, *f, chunk.immediate, chunk.daily, p.now(), matchLease)
 		p.metrics.matched(added)
 		if err != nil || lost {
 			return lost, err
 		}
 	}
 	return f.State == disclosure.EventMatched, nil
+}
+
+// picked is one chunk of an event's people: the subscriptions that bring it to
+// them, now and with the digest.
+type picked struct {
+	immediate, daily []int64
+	last             int64 // the last person looked at
+	more             bool
+	err              error
+}
+
+// pick picks an event's people after its cursor, one chunk ahead of whoever
+// writes them. The channel is closed at the end, after an error and when ctx ends.
+func (p *Push) pick(ctx context.Context, f disclosure.FanOut, subject *disclosure.Subject) <-chan picked {
+	chunks := make(chan picked)
+	go func() {
+		defer close(chunks)
+		for c := (picked{last: f.Cursor, more: true}); c.more && c.err == nil; {
+			var list []disclosure.Candidate
+			if list, c.more, c.err = p.store.Candidates(ctx, f.Sector, c.last, matchChunk); len(list) > 0 {
+				c.last = list[len(list)-1].Person
+			}
+			c.immediate, c.daily = choose(list, subject)
+			if f.Priority == disclosure.PriorityUrgent { // by half past eight the deadline may be over
+				c.immediate, c.daily = append(c.immediate, c.daily...), nil
+			}
+			select {
+			case chunks <- c:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return chunks
 }
 
 // choose picks for each person the subscription that brings them the notice: an
