@@ -142,7 +142,7 @@ func TestEarlyReceipt(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		c := newCaller(t, b)
 		b.expanded(1)
-		d := claimed(t, b.store, "w1", b.now(), time.Minute)
+		d := taken(t, b.store, "w1", b.now(), time.Minute)
 		c.post("official", c.event("TEMPLATESENDJOBFINISH", "<MsgID>3557254367693750277</MsgID><Status>success</Status>"))
 		done := disclosure.Settled{Delivery: d, State: disclosure.DeliveryAccepted, MsgID: "3557254367693750277", At: b.now(), Called: true}
 		if n, err := b.store.Settle(t.Context(), "w1", []disclosure.Settled{done}); err != nil || n != 1 {

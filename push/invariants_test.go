@@ -111,8 +111,8 @@ func sum(f disclosure.PushFunnel) (n int) {
 	return n
 }
 
-// claimed takes one delivery by hand.
-func claimed(t *testing.T, s *store.Store, owner string, now time.Time, lease time.Duration) disclosure.Delivery {
+// taken takes one delivery by hand.
+func taken(t *testing.T, s *store.Store, owner string, now time.Time, lease time.Duration) disclosure.Delivery {
 	t.Helper()
 	due, err := s.Look(t.Context(), 1, now)
 	if err != nil || len(due.Deliveries) == 0 {
@@ -159,7 +159,7 @@ func (b *bench) expanded(n int) {
 func TestP04SettledStays(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		b.expanded(1)
-		d := claimed(t, b.store, "w1", b.now(), time.Minute)
+		d := taken(t, b.store, "w1", b.now(), time.Minute)
 		done := disclosure.Settled{Delivery: d, State: disclosure.DeliveryAccepted, MsgID: "1", At: b.now(), Called: true}
 		for want := 1; want >= 0; want-- {
 			if n, err := b.store.Settle(t.Context(), "w1", []disclosure.Settled{done}); err != nil || n != want {
@@ -179,12 +179,12 @@ func TestP04SettledStays(t *testing.T) {
 func TestP05StoppedWorker(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		b.expanded(1)
-		old := claimed(t, b.store, "w1", b.now(), 30*time.Second)
+		old := taken(t, b.store, "w1", b.now(), 30*time.Second)
 		later := b.now().Add(time.Minute)
 		if r, err := b.store.Recover(t.Context(), 10, later); err != nil || r.Requeued != 1 {
 			t.Fatalf("recovered %+v, %v; a keyed card within nine minutes goes again with its key", r, err)
 		}
-		fresh := claimed(t, b.store, "w2", later, 30*time.Second)
+		fresh := taken(t, b.store, "w2", later, 30*time.Second)
 		if n, err := b.store.Settle(t.Context(), "w1", []disclosure.Settled{{Delivery: old, State: disclosure.DeliveryFailed, At: later}}); err != nil || n != 0 {
 			t.Errorf("the stopped worker settled %d, %v", n, err)
 		}

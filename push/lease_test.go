@@ -12,7 +12,7 @@ import (
 	"gongkai/push"
 )
 
-// TestSlowWorkerGoesOn: a worker that has claimed more than it can call within
+// TestSlowWorkerGoesOn: a worker that has taken more than it can call within
 // the lease gives the rest back and goes on; nothing waits for a lease to end.
 func TestSlowWorkerGoesOn(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
@@ -56,9 +56,9 @@ func TestStoppingHandsBack(t *testing.T) {
 // taken by it, and its share of the day is given back.
 func TestTakenOnce(t *testing.T) {
 	for what, change := range map[string]func(t *testing.T, b *bench, planned disclosure.Delivery){
-		"another process took it": func(t *testing.T, b *bench, _ disclosure.Delivery) { claimed(t, b.store, "w2", b.now(), time.Minute) },
+		"another process took it": func(t *testing.T, b *bench, _ disclosure.Delivery) { taken(t, b.store, "w2", b.now(), time.Minute) },
 		"it was taken, and came back": func(t *testing.T, b *bench, _ disclosure.Delivery) {
-			d := claimed(t, b.store, "w2", b.now(), time.Minute)
+			d := taken(t, b.store, "w2", b.now(), time.Minute)
 			back := disclosure.Settled{Delivery: d, State: disclosure.DeliveryQueued, Class: disclosure.ClassRetry, At: b.now(), Called: true}
 			if n, err := b.store.Settle(t.Context(), "w2", []disclosure.Settled{back}); err != nil || n != 1 {
 				t.Fatal(n, err)

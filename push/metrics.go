@@ -29,7 +29,7 @@ func newMetrics() *Metrics {
 		calls: counter("calls_total", "Calls to WeChat by channel and outcome; ok, or the class of the failure.", "channel", "outcome"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gongkai_push_call_seconds", Help: "Time of a call to WeChat.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"channel"}),
-		decided:   counter("planned_total", "Claimed deliveries by what was decided: send, or the state they went to.", "decision", "class"),
+		decided:   counter("planned_total", "Deliveries that were due by what was decided: send, or the state they went to.", "decision", "class"),
 		refusals:  counter("refused_total", "Calls that were not made at the last moment: gate, mark, or lease.", "by"),
 		expanded:  prometheus.NewCounter(prometheus.CounterOpts{Name: "gongkai_push_expanded_total", Help: "Deliveries written by matching."}),
 		leases:    prometheus.NewCounter(prometheus.CounterOpts{Name: "gongkai_push_lost_leases_total", Help: "Results that came after their lease."}),

@@ -252,7 +252,7 @@ func (s *Store) Recover(ctx context.Context, limit int, now time.Time) (disclosu
 	return r, err
 }
 
-// HandBack returns what a worker has claimed and not called, when it stops.
+// HandBack returns what a worker has taken and not called, when it stops.
 func (s *Store) HandBack(ctx context.Context, owner string) error {
 	return s.write(ctx, "hand back", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
