@@ -138,7 +138,8 @@ func listed(places []string) string {
 
 // redisDump returns all that Redis holds, uncompressed.
 func (l *lab) redisDump(ctx context.Context) ([]byte, error) {
-	if err := l.redisDo(ctx, "CONFIG", "SET", "rdbcompression", "no"); err != nil {
+	// Without the delay, in which Redis waits for more who want the same.
+	if err := l.redisDo(ctx, "CONFIG", "SET", "rdbcompression", "no", "repl-diskless-sync-delay", "0"); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(l.dir, "dump.rdb")
