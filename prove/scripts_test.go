@@ -18,7 +18,7 @@ func tools(t *testing.T, missing string, instead map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, script := range instead {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestServersEndWithTheirCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(tmp) })
-			if err := os.Chmod(tmp, 0o755); err != nil { //nolint:gosec // see above
+			if err := os.Chmod(tmp, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			var says bytes.Buffer
