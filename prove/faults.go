@@ -17,7 +17,6 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	n, redis := c.nodes[0], c.redis[0]
-	server := redis.proxy.Upstream
 	loading, stop, err := loadingRedis()
 	if err != nil {
 		return outcome{}, err
@@ -39,20 +38,7 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 	}
 	base := reads()
 	worst, where, failed := time.Duration(0), "", 0
-	always := func(context.Context) error { return nil }
-	set := func(args ...string) func(context.Context) error {
-		return func(ctx context.Context) error { return l.redisDo(ctx, args...) }
-	}
-	for _, f := range []fault{
-		{"cut", func(context.Context) error { redis.cut(); return nil }, redis.heal},
-		{"silent", func(context.Context) error { return redis.silence() }, redis.heal},
-		{"200 ms slow", func(context.Context) error { return redis.slow(200 * time.Millisecond) }, redis.heal},
-		{"flushed", set("FLUSHALL"), always},
-		{"full", set("CONFIG", "SET", "maxmemory", "1"), set("CONFIG", "SET", "maxmemory", "0")},
-		{"read-only", set("REPLICAOF", "127.0.0.1", "1"), set("REPLICAOF", "NO", "ONE")},
-		{"loading", func(ctx context.Context) error { return redis.divert(ctx, loading) },
-			func(ctx context.Context) error { return redis.divert(ctx, server) }},
-	} {
+	for _, f := range l.redisFailings(redis, loading) {
 		if err := f.break_(ctx); err != nil {
 			return outcome{}, fmt.Errorf("%s: %w", f.name, err)
 		}
@@ -79,6 +65,26 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 		failed, extra.Milliseconds(), base.times.at(0.99).Milliseconds(), where, k),
 		mark:   "0 failed; ≤ 60 ms over; cluster back ≤ 2000 ms",
 		passed: failed == 0 && extra <= 60*time.Millisecond && k.back <= 2*time.Second}, nil
+}
+
+// redisFailings are the ways in which Redis fails; loading is the address of one
+// that still reads its file.
+func (l *lab) redisFailings(redis *wire, loading string) []fault {
+	server := redis.proxy.Upstream
+	always := func(context.Context) error { return nil }
+	set := func(args ...string) func(context.Context) error {
+		return func(ctx context.Context) error { return l.redisDo(ctx, args...) }
+	}
+	return []fault{
+		{"cut", func(context.Context) error { redis.cut(); return nil }, redis.heal},
+		{"silent", func(context.Context) error { return redis.silence() }, redis.heal},
+		{"200 ms slow", func(context.Context) error { return redis.slow(200 * time.Millisecond) }, redis.heal},
+		{"flushed", set("FLUSHALL"), always},
+		{"full", set("CONFIG", "SET", "maxmemory", "1"), set("CONFIG", "SET", "maxmemory", "0")},
+		{"read-only", set("REPLICAOF", "127.0.0.1", "1"), set("REPLICAOF", "NO", "ONE")},
+		{"loading", func(ctx context.Context) error { return redis.divert(ctx, loading) },
+			func(ctx context.Context) error { return redis.divert(ctx, server) }},
+	}
 }
 
 // loadingRedis is a Redis that has been restarted and still reads its file: it
