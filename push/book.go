@@ -102,8 +102,9 @@ func (b *book) writeMarks() {
 }
 
 func (b *book) writeResults() {
+	var batch []entry
 	for e := range b.results {
-		batch := []entry{e}
+		batch = append(batch[:0], e)
 		flush := time.NewTimer(bookDelay)
 		for more := true; more && len(batch) < bookBatch; {
 			if e.done != nil { // somebody waits: write what there is

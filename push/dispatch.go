@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gongkai/internal/crashpoint"
@@ -23,68 +22,41 @@ type job struct {
 const idleInterval = 100 * time.Millisecond
 
 // dispatch takes, plans and sends until ctx ends; then it waits for the calls
-// under way. While one batch is dealt to the workers the next is taken.
+// under way.
 func (p *Push) dispatch(ctx context.Context) {
-	batches, jobs := make(chan []job), make(chan job)
+	line := newLine(p)
 	calls := context.WithoutCancel(ctx) // a call under way is not cut off
 	book := newBook(p)
-	var size atomic.Int64
-	size.Store(int64(min(p.Workers*4, p.Batch)))
 	var booking, working sync.WaitGroup
 	booking.Go(book.run)
 	for range p.Workers {
 		working.Go(func() {
-			for j := range jobs {
+			for j, ok := line.next(); ok; j, ok = line.next() {
 				p.work(ctx, calls, j, book)
 			}
 		})
 	}
-	working.Go(func() { p.deal(ctx, &size, batches, jobs, book) })
-	p.feed(ctx, &size, batches)
+	p.feed(ctx, line)
 	working.Wait()
 	book.close()
 	booking.Wait()
 }
 
-// feed takes batches until ctx ends.
-func (p *Push) feed(ctx context.Context, size *atomic.Int64, batches chan<- []job) {
-	defer close(batches)
+// feed puts batches into the line until ctx ends.
+func (p *Push) feed(ctx context.Context, line *line) {
+	defer close(line.batches)
 	for ctx.Err() == nil {
-		batch, some, err := p.take(ctx, int(size.Load()))
+		batch, some, err := p.take(ctx, int(line.size.Load()))
 		if err != nil {
 			p.complain(ctx, "no deliveries were taken; it is tried again", err)
 			every(ctx, time.Second)
 			continue
 		}
 		if len(batch) > 0 {
-			batches <- batch
+			line.batches <- batch
 		}
 		if !some && !every(ctx, idleInterval) {
 			return
-		}
-	}
-}
-
-// deal hands batches to the workers, and finds how large the next ones may be: two
-// are held at once, and all of them must be called well within their leases, and
-// soon enough that what is urgent does not wait behind them.
-func (p *Push) deal(ctx context.Context, size *atomic.Int64, batches <-chan []job, jobs chan<- job, book *book) {
-	defer close(jobs)
-	for batch := range batches {
-		began := p.now()
-		for _, j := range batch {
-			select {
-			case jobs <- j:
-			case <-ctx.Done():
-				p.later(j.Delivery, 0, book)
-			}
-		}
-		now, spare := size.Load(), p.Lease-p.CallTimeout
-		switch took := p.now().Sub(began); {
-		case took > spare/8:
-			size.Store(max(now/2, 1))
-		case int64(len(batch)) >= now && took < spare/32:
-			size.Store(min(now*2, int64(p.Batch)))
 		}
 	}
 }
@@ -114,6 +86,7 @@ func (p *Push) take(ctx context.Context, size int) (jobs []job, some bool, err e
 		p.metrics.planned(plans[i])
 	}
 	taken, err := p.store.Take(ctx, p.owner, plans, p.quotaOf, p.now(), p.Lease)
+	jobs = make([]job, 0, len(taken))
 	for _, d := range taken {
 		jobs = append(jobs, job{d, due.People[d.Person]})
 	}

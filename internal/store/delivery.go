@@ -3,15 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/workday"
 )
 
-var dueColumns = `d.n, d.event_n, e.kind, e.notice_id, e.rev, d.person_n, d.sub_n, d.priority, d.attempt, d.channel, d.app,
-	d.template, d.first_call_at, d.expires_at, e.canary, d.maybe_dup,
-	COALESCE(s.quiet_from, ` + personQuiet("quiet_from") + `, -1), COALESCE(s.quiet_to, ` + personQuiet("quiet_to") + `, -1), CASE WHEN e.why = '` + disclosure.ContentRefused + `' THEN 1 ELSE 0 END`
+var dueColumns = `d.n, d.event_n, d.person_n, d.sub_n, d.priority, d.attempt, d.channel, d.app, d.template, d.first_call_at, d.expires_at,
+	d.maybe_dup, COALESCE(s.quiet_from, ` + personQuiet("quiet_from") + `, -1), COALESCE(s.quiet_to, ` + personQuiet("quiet_to") + `, -1)`
 
 // personQuiet is an end of the quiet hours that a card keeps which came for no
 // subscription of its own, such as a digest: the person's oldest ones.
@@ -23,12 +23,36 @@ const dueTables = `delivery d JOIN push_event e ON e.n = d.event_n LEFT JOIN sub
 
 func scanDue(rows *sql.Rows) (disclosure.Delivery, error) {
 	d := disclosure.Delivery{State: disclosure.DeliveryQueued}
-	var first, expires, canary, dup, from, to, neutral int64
-	err := rows.Scan(&d.N, &d.Event, &d.Kind, &d.NoticeID, &d.Rev, &d.Person, &d.Sub, &d.Priority, &d.Attempt, &d.Channel, &d.App,
-		&d.Template, &first, &expires, &canary, &dup, &from, &to, &neutral)
+	var first, expires, dup, from, to int64
+	err := rows.Scan(&d.N, &d.Event, &d.Person, &d.Sub, &d.Priority, &d.Attempt, &d.Channel, &d.App, &d.Template, &first, &expires,
+		&dup, &from, &to)
 	d.FirstCall, d.Expires = disclosure.FromMilliseconds(first), disclosure.FromMilliseconds(expires)
-	d.Canary, d.MaybeDup, d.Quiet, d.Neutral = canary == 1, dup == 1, quietSpan(from, to), neutral == 1
+	d.MaybeDup, d.Quiet = dup == 1, quietSpan(from, to)
 	return d, err
+}
+
+// tell adds to deliveries what they share with all others of their events, which
+// is read once.
+func (v *snapshot) tell(ctx context.Context, list []disclosure.Delivery) error {
+	events := map[int64]*disclosure.PushEvent{}
+	var ids []int64
+	for _, d := range list {
+		if events[d.Event] == nil {
+			events[d.Event] = new(disclosure.PushEvent)
+			ids = append(ids, d.Event)
+		}
+	}
+	_, err := all(ctx, v, func(rows *sql.Rows) (int64, error) {
+		e, err := scanEvent(rows.Scan)
+		*events[e.N] = e
+		return e.N, err
+	}, `SELECT `+eventColumns+` FROM push_event e WHERE e.n IN `+v.d.inInts("$1"), jsonText(ids))
+	for i := range list {
+		d := &list[i]
+		e := events[d.Event]
+		d.Kind, d.NoticeID, d.Rev, d.Canary, d.Neutral = e.Kind, e.NoticeID, e.Rev, e.Canary, e.Why == disclosure.ContentRefused
+	}
+	return err
 }
 
 // canaryCards is how many cards of an event must be accepted before the rest
@@ -73,6 +97,9 @@ func (s *Store) Look(ctx context.Context, limit int, now time.Time) (disclosure.
 			}
 		}
 		due.Deliveries, due.Tried = l.found, l.tried
+		if err := v.tell(ctx, l.found); err != nil {
+			return err
+		}
 		due.People, err = v.recipients(ctx, l.found, now)
 		return err
 	})
@@ -105,6 +132,7 @@ type look struct {
 var dueCondition = `d.state = 'queued' AND d.not_before <= $1 AND e.open = 1 AND e.paused = 0 AND ` + flying("d") + ` = 0`
 
 func (l *look) add(list []disclosure.Delivery) {
+	l.found = slices.Grow(l.found, len(list))
 	for _, d := range list {
 		if !l.people[d.Person] {
 			l.people[d.Person] = true
@@ -179,8 +207,8 @@ func (s *Store) EndTrials(ctx context.Context, events []int64) error {
 }
 
 // recipients returns the people of deliveries with their accounts, consents and
-// how many cards they had since midnight. Whoever has no account is not among
-// them: there is no way to them.
+// how many cards they had since midnight. Whoever has no account that WeChat
+// knows is not among them: there is no way to them.
 func (v *snapshot) recipients(ctx context.Context, list []disclosure.Delivery, now time.Time) (map[int64]disclosure.Recipient, error) {
 	people := make([]int64, len(list))
 	for i, d := range list {
@@ -196,9 +224,9 @@ func (v *snapshot) recipients(ctx context.Context, list []disclosure.Delivery, n
 func (v *snapshot) recipientAccounts(ctx context.Context, list string, midnight time.Time, out map[int64]disclosure.Recipient) error {
 	_, err := all(ctx, v, func(rows *sql.Rows) (int64, error) {
 		var a disclosure.Account
-		var n, paused, urgent, sent, following, muted, quarantined, until int64
-		err := rows.Scan(&n, &paused, &urgent, &sent, &a.App, &a.OpenID, &following, &muted, &quarantined, &until, &a.WindowLeft)
-		a.Following, a.Muted, a.Quarantined, a.WindowUntil = following == 1, muted == 1, quarantined == 1, disclosure.FromMilliseconds(until)
+		var n, paused, urgent, sent, following, muted, until int64
+		err := rows.Scan(&n, &paused, &urgent, &sent, &a.App, &a.OpenID, &following, &muted, &until, &a.WindowLeft)
+		a.Following, a.Muted, a.WindowUntil = following == 1, muted == 1, disclosure.FromMilliseconds(until)
 		r := out[n]
 		r.N, r.Paused, r.UrgentQuiet, r.SentDay = n, paused == 1, urgent == 1, int(sent)
 		r.Accounts = append(r.Accounts, a)
@@ -206,11 +234,11 @@ func (v *snapshot) recipientAccounts(ctx context.Context, list string, midnight 
 		return 0, err
 	}, `
 		SELECT p.n, p.paused, p.urgent_quiet, (SELECT count(*) FROM delivery d WHERE d.person_n = p.n AND d.sent_at >= $1),
-		       a.app, a.openid, a.following, a.muted, a.quarantined, a.window_until, a.window_left
+		       a.app, a.openid, a.following, a.muted, a.window_until, a.window_left
 		  FROM person p
-		  JOIN account a ON a.person_n = p.n
+		  JOIN account a ON a.person_n = p.n AND a.quarantined = 0
 		 WHERE p.n IN `+v.d.inInts("$2")+`
-		 ORDER BY a.linked_at`, midnight.UnixMilli(), list)
+		 ORDER BY p.n, a.linked_at`, midnight.UnixMilli(), list)
 	return err
 }
 

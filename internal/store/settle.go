@@ -16,10 +16,10 @@ func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Sett
 	settled := 0
 	err := s.write(ctx, "settle", func(tx *sql.Tx) error {
 		settled = 0
-		ends := map[end][]disclosure.Settled{}
-		for _, d := range list {
-			k := endOf(&d)
-			ends[k] = append(ends[k], d)
+		ends := map[end][]*disclosure.Settled{}
+		for i := range list {
+			k := endOf(&list[i])
+			ends[k] = append(ends[k], &list[i])
 		}
 		for k, part := range ends {
 			held, err := s.settle(ctx, tx, owner, k, part)
@@ -55,7 +55,7 @@ func endOf(d *disclosure.Settled) end {
 }
 
 // settle writes calls that ended alike and returns those whose lease was held.
-func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, list []disclosure.Settled) ([]disclosure.Settled, error) {
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, list []*disclosure.Settled) ([]*disclosure.Settled, error) {
 	accepted := flag(k.state == disclosure.DeliveryAccepted || k.state == disclosure.DeliveryDelivered)
 	queued := k.state == disclosure.DeliveryQueued
 	spare := flag(queued && !k.called)                             // it was not called
@@ -81,12 +81,12 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, lis
 	for _, n := range ids {
 		mine[n] = true
 	}
-	return slices.DeleteFunc(list, func(d disclosure.Settled) bool { return !mine[d.N] }), nil
+	return slices.DeleteFunc(list, func(d *disclosure.Settled) bool { return !mine[d.N] }), nil
 }
 
 // afterSettle writes what follows from calls that ended alike: their attempts,
 // what they say of accounts and consents, and receipts that were here first.
-func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []disclosure.Settled) error {
+func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []*disclosure.Settled) error {
 	if k.called {
 		calls := make([][2]int64, len(list))
 		for i, d := range list {
@@ -153,7 +153,7 @@ func (s *Store) applyEarly(ctx context.Context, tx *sql.Tx, msgids []string, at 
 }
 
 // changeAccount writes what WeChat's refusal says of the account.
-func changeAccount(ctx context.Context, tx *sql.Tx, d disclosure.Settled) error {
+func changeAccount(ctx context.Context, tx *sql.Tx, d *disclosure.Settled) error {
 	if d.Account == disclosure.AccountNoConsent {
 		return revokeConsent(ctx, tx, d.Person, d.App, d.Template, "errcode", d.At)
 	}

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -144,6 +145,7 @@ func (s *Store) openPostgres(o Options) error {
 	q := u.Query()
 	for key, value := range map[string]string{
 		"plan_cache_mode":  "force_custom_plan", // the text index depends on it
+		"jit":              "off",               // compiling costs more than any statement here takes
 		"application_name": "gongkai", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s",
 		"connect_timeout": "5",
 	} {
@@ -326,6 +328,9 @@ func all[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error),
 	defer func() { _ = rows.Close() }()
 	var out []T
 	for rows.Next() {
+		if len(out)%32 == 31 {
+			runtime.Gosched() // SQLite runs in Go and does not yield: a long list would hold up whoever's timer is due
+		}
 		v, err := scan(rows)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -41,8 +42,9 @@ func (s *Store) Take(ctx context.Context, owner string, plan []disclosure.Planne
 		if _, err := tx.ExecContext(ctx, `UPDATE push_head SET claims = claims + 1 WHERE id = 1`); err != nil {
 			return err
 		}
-		calls, rests := map[call][]disclosure.Planned{}, map[rest][]disclosure.Planned{}
-		for _, p := range plan {
+		calls, rests := map[call][]*disclosure.Planned{}, map[rest][]*disclosure.Planned{}
+		for i := range plan {
+			p := &plan[i]
 			if p.Path == "" {
 				k := rest{p.State, p.Class}
 				rests[k] = append(rests[k], p)
@@ -95,14 +97,14 @@ type rest struct {
 
 // call takes what the day has room for and returns the others, to wait for the
 // next day.
-func (t *taking) call(ctx context.Context, k call, list []disclosure.Planned) (over []disclosure.Planned, err error) {
+func (t *taking) call(ctx context.Context, k call, list []*disclosure.Planned) (over []*disclosure.Planned, err error) {
 	got, err := takeQuota(ctx, t.tx, k.quotaKey, len(list), t.limits(k.app, k.path), t.now)
 	if err != nil {
 		return nil, err
 	}
 	list, over = list[:got], list[got:]
-	for i := range over {
-		over[i].NotBefore = workday.DateOf(t.now).AddDays(1).Start()
+	for _, p := range over {
+		p.NotBefore = workday.DateOf(t.now).AddDays(1).Start()
 	}
 	if got == 0 {
 		return over, nil
@@ -131,6 +133,7 @@ func (t *taking) call(ctx context.Context, k call, list []disclosure.Planned) (o
 	for _, n := range held {
 		mine[n] = true
 	}
+	t.taken = slices.Grow(t.taken, len(held))
 	for _, p := range list {
 		if d := p.Delivery; mine[d.N] {
 			d.State, d.Owner, d.LeaseEnd = state, t.owner, t.until
@@ -145,7 +148,7 @@ func (t *taking) call(ctx context.Context, k call, list []disclosure.Planned) (o
 }
 
 // rest writes what is not sent now. It has spent no attempt.
-func (t *taking) rest(ctx context.Context, k rest, list []disclosure.Planned) error {
+func (t *taking) rest(ctx context.Context, k rest, list []*disclosure.Planned) error {
 	rows := make([][3]int64, len(list))
 	for i, p := range list {
 		rows[i] = [3]int64{p.N, int64(p.Attempt), disclosure.Milliseconds(p.NotBefore)}
