@@ -26,7 +26,7 @@ func suite(folder, tests, mark string, race ...string) func(context.Context, *la
 		inGroup(cmd)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
-			return outcome{figure: fmt.Sprintf("%s: %s", folder, tail(out)), mark: mark}, nil
+			return outcome{figure: fmt.Sprintf("%s: %s", folder, cause(out)), mark: mark}, nil
 		}
 		ran := bytes.Count(out, []byte("--- PASS: "))
 		figure := fmt.Sprintf("%d tests of %s hold", ran, folder)
@@ -35,6 +35,19 @@ func suite(folder, tests, mark string, race ...string) func(context.Context, *la
 		}
 		return outcome{figure: figure, mark: mark, passed: ran > 0}, nil
 	}
+}
+
+// broke is how the output of a test begins to say why it failed.
+var broke = regexp.MustCompile(`(?m)^(fatal error: |panic: |SIG[A-Z]+: |runtime: |WARNING: DATA RACE|\s*--- FAIL|\s+\S+_test\.go:\d+: ).*`)
+
+// cause is what a failed test says of why: from the first word of it, where there
+// is one, as a crash ends with the stacks of everybody else.
+func cause(out []byte) string {
+	if at := broke.FindIndex(out); at != nil {
+		out = out[at[0]:]
+		return strings.TrimSpace(string(out[:min(len(out), 1500)]))
+	}
+	return tail(out)
 }
 
 func tail(b []byte) string {
