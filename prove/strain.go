@@ -135,21 +135,20 @@ func (s strain) perSecond() float64 { return float64(s.answered) / s.took }
 // offered is how many were asked for in a second.
 func (s strain) offered() float64 { return float64(s.answered+s.refused+s.failed) / s.took }
 
-// misses lets callers ask for ever new documents, each again as soon as it has
-// an answer. wrk does, on processors of its own: what calling costs is not the
+// misses lets callers ask for ever new documents, other ones each turn, each again
+// as soon as it has an answer. wrk does, on processors of its own: what calling costs is not the
 // program's to pay.
-func (l *lab) misses(ctx context.Context, n *node, processors string, callers, seconds int) (s strain, err error) {
+func (l *lab) misses(ctx context.Context, n *node, processors string, turn, callers, seconds int) (s strain, err error) {
 	script := filepath.Join(l.dir, "misses.lua")
 	if err := os.WriteFile(script, []byte(missScript), 0o600); err != nil {
 		return s, err
 	}
-	l.count++
 	before, err := n.metric("process_cpu_seconds_total")
 	if err != nil {
 		return s, err
 	}
 	out, err := l.exec(ctx, l.dir, nil, "prlimit", "--nofile=8192:", "taskset", "-c", processors, "wrk", "-t2", fmt.Sprintf("-c%d", callers), fmt.Sprintf("-d%ds", seconds),
-		"--timeout", "10s", "-s", script, n.url, "--", fmt.Sprint(l.count*1000))
+		"--timeout", "10s", "-s", script, n.url, "--", fmt.Sprint(turn*1000))
 	if err != nil {
 		return s, err
 	}
@@ -182,12 +181,12 @@ func overloaded(ctx context.Context, l *lab) (outcome, error) {
 	}
 	var can, got, times, ratio, perCPU []float64
 	refused, failed := 0, 0
-	for range l.form.pick(1, 6, 6) {
-		few, err := l.misses(ctx, n, theirs, 8, l.form.pick(1, 4, 15))
+	for turn := range l.form.pick(1, 6, 6) {
+		few, err := l.misses(ctx, n, theirs, 2*turn, 8, l.form.pick(1, 4, 15))
 		if err != nil {
 			return outcome{}, err
 		}
-		many, err := l.misses(ctx, n, theirs, crowd, l.form.pick(1, 4, 15))
+		many, err := l.misses(ctx, n, theirs, 2*turn+1, crowd, l.form.pick(1, 4, 15))
 		if err != nil {
 			return outcome{}, err
 		}

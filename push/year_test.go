@@ -39,7 +39,7 @@ func TestP16Year(t *testing.T) {
 	case "long":
 		days, onPostgres = 365, 365
 	default:
-		days, onPostgres = 365, 56
+		days, onPostgres = 365, 28
 	}
 	t.Run("sqlite", func(t *testing.T) { virtualYear(t, days, storetest.SQLite) })
 	if onPostgres > 0 {
