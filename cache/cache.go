@@ -41,9 +41,9 @@ const (
 	// maxStale is how old an answer may be that is served while the database is
 	// out of reach.
 	maxStale = 24 * time.Hour
-	// fillSlots bounds the fills under way; the next waits slotWait at most.
-	fillSlots = 16
-	slotWait  = 200 * time.Millisecond
+	// slotWait is how long a fill waits for its turn at most. Whoever is refused
+	// asks again, and to refuse is not free: a caller who waits asks less often.
+	slotWait = 400 * time.Millisecond
 )
 
 // Source is the truth the cache follows.
@@ -93,6 +93,7 @@ type Options struct {
 	Source Source
 	Now    func() time.Time // with a monotonic reading
 	Bytes  uint64           // bound of the process's layer; 0 means 64 MiB
+	Fills  int              // how many may be under way: no more than read at once; 0 means 16
 	Shared *Shared          // nil without Redis
 	Log    *slog.Logger     // told when the database goes away and comes back; nil drops it
 }
@@ -102,13 +103,16 @@ func New(o Options) *Cache {
 	if o.Bytes == 0 {
 		o.Bytes = 64 << 20
 	}
+	if o.Fills == 0 {
+		o.Fills = 16
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Cache{
 		source: o.Source, now: o.Now, shared: o.Shared, log: o.Log,
 		entries: otter.Must(&otter.Options[string, *entry]{MaximumWeight: o.Bytes, Weigher: weigh}),
-		slots:   make(chan struct{}, fillSlots),
+		slots:   make(chan struct{}, o.Fills),
 		woken:   make(chan struct{}, 1),
 	}
 }

@@ -81,7 +81,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 		}
 		a.closers = append(a.closers, shared.Close)
 	}
-	a.cache = cache.New(cache.Options{Source: a.store, Now: p.now, Bytes: uint64(c.Cache.MiB) << 20, Shared: shared, Log: a.log})
+	a.cache = cache.New(cache.Options{Source: a.store, Now: p.now, Bytes: uint64(c.Cache.MiB) << 20, Fills: a.store.Readers(), Shared: shared, Log: a.log})
 	if err := a.cache.Refresh(ctx); err != nil {
 		return a, err
 	}

@@ -124,8 +124,8 @@ func (s *Store) openSQLite(o Options) error {
 	if s.r, err = o.connect("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("store: open %s: %w", s.file, err)
 	}
-	s.r.SetMaxOpenConns(4)
-	s.r.SetMaxIdleConns(4)
+	s.r.SetMaxOpenConns(sqliteReaders)
+	s.r.SetMaxIdleConns(sqliteReaders)
 	if s.head, err = o.connect("sqlite", base+"&mode=rw&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("store: open %s: %w", s.file, err)
 	}
@@ -157,8 +157,8 @@ func (s *Store) openPostgres(o Options) error {
 	if s.w, err = o.connect("pgx", u.String()); err != nil {
 		return errors.New("store: the postgres:// URL cannot be read")
 	}
-	s.w.SetMaxOpenConns(16)
-	s.w.SetMaxIdleConns(16)
+	s.w.SetMaxOpenConns(postgresPool)
+	s.w.SetMaxIdleConns(postgresPool)
 	s.w.SetConnMaxIdleTime(5 * time.Minute)
 	s.r = s.w
 	if s.head, err = o.connect("pgx", u.String()); err != nil {
@@ -167,6 +167,14 @@ func (s *Store) openPostgres(o Options) error {
 	s.head.SetMaxOpenConns(1)
 	return nil
 }
+
+const (
+	sqliteReaders = 4
+	postgresPool  = 16
+)
+
+// Readers returns how many reads run at once; more of them wait for each other.
+func (s *Store) Readers() int { return s.r.Stats().MaxOpenConnections }
 
 func (s *Store) dialPostgres(_, source string) (*sql.DB, error) {
 	c, err := pgx.ParseConfig(source)
