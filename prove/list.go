@@ -5,7 +5,7 @@ package main
 var experiments = []experiment{
 	{"01 withdrawal", "3 instances, PostgreSQL and Redis, faults, mixed reads; notices withdrawn meanwhile", short, withdrawalVanishes},
 	{"02 lease", "the cache against 300 simulated minutes of partitions, and against planted bugs", middle,
-		suite("cache", "TestNothingStaleIsServed|TestPlantedBugsAreCaught", "nothing stale; every bug caught", "-race")},
+		suite("cache", "TestNothingStaleIsServed|TestPlantedBugsAreCaught", "nothing stale; every bug caught")},
 	{"03 once", "SIGKILL while cards are sent that WeChat knows by a key", middle, effectivelyOnce},
 	{"04 honest", "the same with cards that have no key", long, honestWithoutKey},
 	{"05 power", "power cut: SQLite's files rebuilt from the system calls, unsynced writes lost or torn", long, powerCut},
