@@ -158,14 +158,22 @@ type town struct {
 	office *office
 }
 
-// flags of a server that sends as fast as it can to the simulated WeChat. keyed
-// says that it uses the template messages, which have a key.
-func (p *phones) flags(dir string, keyed bool) ([]string, error) {
+// ways are the kinds of cards that a server sends.
+type ways struct {
+	keyed   bool // template messages, which have a key
+	keyless bool // subscription messages
+}
+
+func wayOf(keyed bool) ways { return ways{keyed: keyed, keyless: !keyed} }
+
+// flags of a server that sends as fast as it can to the simulated WeChat.
+func (p *phones) flags(dir string, w ways) ([]string, error) {
 	a := p.account("official")
 	wechat := object{"appid": a.AppID, "secret": a.Secret, "token": a.Token, "aes_key": a.AESKey, "mode": a.Mode}
-	if keyed {
+	if w.keyed {
 		wechat["template"] = a.template("following")
-	} else {
+	}
+	if w.keyless {
 		wechat["subscribe"] = a.template("long_term")
 	}
 	b, err := json.Marshal(object{
@@ -200,17 +208,17 @@ func (l *lab) townOf(ctx context.Context, people int, keyed bool, binary string,
 	if err := os.CopyFS(dir, os.DirFS(kept)); err != nil {
 		return nil, err
 	}
-	return l.reside(ctx, dir, keyed, binary, env)
+	return l.reside(ctx, dir, wayOf(keyed), binary, env)
 }
 
 // reside starts phones and server on their folders in dir.
-func (l *lab) reside(ctx context.Context, dir string, keyed bool, binary string, env []string) (*town, error) {
+func (l *lab) reside(ctx context.Context, dir string, w ways, binary string, env []string) (*town, error) {
 	p, err := l.phones(ctx, filepath.Join(dir, "phones"), "--role", "web")
 	if err != nil {
 		return nil, err
 	}
 	t := &town{phones: p, dir: filepath.Join(dir, "server")}
-	args, err := p.flags(t.dir, keyed)
+	args, err := p.flags(t.dir, w)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +252,7 @@ func (l *lab) settle(ctx context.Context, dir string, people int) error {
 			return err
 		}
 	}
-	t, err := l.reside(ctx, dir, true, l.binary, nil)
+	t, err := l.reside(ctx, dir, ways{keyed: true, keyless: true}, l.binary, nil) // a consent to what it does not send is none
 	if err != nil {
 		return err
 	}
