@@ -117,6 +117,24 @@ func TestCorrectionFollowsSubscription(t *testing.T) {
 	})
 }
 
+// TestP16LeaversEnd: a card that waits when its notice is corrected ends too for
+// whoever hears nothing more, having cancelled or paused the subscription.
+func TestP16LeaversEnd(t *testing.T) {
+	type states = map[disclosure.DeliveryState]int
+	each(t, func(t *testing.T, b *bench) {
+		b.at(23, 0)
+		storetest.People(t, b.url, 3, storetest.Crowd{App: official, Kind: disclosure.AppOfficial, Sector: "construction"})
+		db := storetest.Raw(t, b.url)
+		storetest.Exec(t, db, `UPDATE subscription SET quiet_from = 1320, quiet_to = 420`)
+		b.start("w1")
+		n := b.publish("道路招标")
+		b.expect("all wait for the morning", states{disclosure.DeliveryQueued: 3})
+		storetest.Exec(t, db, `UPDATE subscription SET paused = 1 WHERE person_n = 2`, `DELETE FROM subscription WHERE person_n = 3`)
+		b.correct(n, "title", "桥梁招标")
+		b.expect("one waits for the new revision", states{disclosure.DeliveryQueued: 1, disclosure.DeliverySuperseded: 3})
+	})
+}
+
 // TestCorrectionInPieces: those who were told of older revisions are worked
 // through piece by piece, each of them once, however they were told.
 func TestCorrectionInPieces(t *testing.T) {

@@ -264,9 +264,10 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 const sweptPhase = 9
 
 // Sweep ends, in pieces of limit, what is still queued of events that are closed:
-// it is cancelled where the notice was withdrawn, and superseded for whoever has
-// the card of a newer revision. Most of it was ended when that happened; the rest
-// was on its way to a call then, and came back. It forgets callbacks that WeChat
+// it is cancelled where the notice was withdrawn, and superseded where a newer
+// revision is told instead. Most of it was ended when that happened; the rest was
+// on its way to a call then, or is of people who do not hear of the newer one, as
+// they have cancelled their subscription meanwhile. It forgets callbacks that WeChat
 // no longer repeats, and returns how many deliveries it ended.
 func (s *Store) Sweep(ctx context.Context, limit int, now time.Time) (int64, error) {
 	var ended int64
@@ -292,30 +293,18 @@ func (s *Store) Sweep(ctx context.Context, limit int, now time.Time) (int64, err
 }
 
 func (s *Store) sweepClosed(ctx context.Context, tx *sql.Tx, events string, limit int) (ended int64, err error) {
-	for state, condition := range map[disclosure.DeliveryState]string{
-		disclosure.DeliveryCancelled: `e.state = 'cancelled'`,
-		disclosure.DeliverySuperseded: `e.state <> 'cancelled'
-			AND EXISTS (SELECT 1
-			              FROM push_event f
-			              JOIN delivery k ON k.event_n = f.n AND k.person_n = d.person_n
-			             WHERE f.notice_id = e.notice_id AND f.rev > e.rev)`,
-	} {
-		res, err := tx.ExecContext(ctx, `
-			UPDATE delivery
-			   SET state = $1
-			 WHERE n IN (SELECT d.n
-			               FROM delivery d
-			               JOIN push_event e ON e.n = d.event_n
-			              WHERE d.event_n IN `+s.d.inInts("$2")+` AND d.state IN ('queued', 'digest') AND `+condition+`
-			              LIMIT $3)`, state, events, limit)
-		if err != nil {
-			return 0, err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return 0, err
-		}
-		ended += n
+	res, err := tx.ExecContext(ctx, `
+		UPDATE delivery
+		   SET state = CASE WHEN (SELECT e.state FROM push_event e WHERE e.n = delivery.event_n) = 'cancelled' THEN 'cancelled' ELSE 'superseded' END
+		 WHERE n IN (SELECT n
+		               FROM delivery
+		              WHERE event_n IN `+s.d.inInts("$1")+` AND state IN ('queued', 'digest')
+		              LIMIT $2)`, events, limit)
+	if err != nil {
+		return 0, err
+	}
+	if ended, err = res.RowsAffected(); err != nil {
+		return 0, err
 	}
 	_, err = tx.ExecContext(ctx, `
 		UPDATE push_event
