@@ -3,6 +3,8 @@ package push_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -190,6 +192,37 @@ func TestP05StoppedWorker(t *testing.T) {
 		}
 		if n, err := b.store.Settle(t.Context(), "w2", []disclosure.Settled{{Delivery: fresh, State: disclosure.DeliveryAccepted, At: later}}); err != nil || n != 1 {
 			t.Errorf("its successor settled %d, %v", n, err)
+		}
+	})
+}
+
+// TestP05SomeLost: of results written together those whose lease was lost change
+// nothing, and the others are whole, with their calls.
+func TestP05SomeLost(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(3)
+		var list []disclosure.Settled
+		for _, lease := range []time.Duration{time.Hour, time.Second, time.Hour} {
+			d := taken(t, b.store, "w1", b.now(), lease)
+			list = append(list, disclosure.Settled{Delivery: d, State: disclosure.DeliveryAccepted, MsgID: strconv.Itoa(len(list) + 1), At: b.now(), Called: true})
+		}
+		later := b.now().Add(time.Minute)
+		if r, err := b.store.Recover(t.Context(), 10, later); err != nil || r.Requeued != 1 {
+			t.Fatalf("recovered %+v, %v", r, err)
+		}
+		fresh := taken(t, b.store, "w2", later, time.Minute)
+		if fresh.N != list[1].N {
+			t.Fatalf("taken again: %d, want %d", fresh.N, list[1].N)
+		}
+		if n, err := b.store.Settle(t.Context(), "w1", list); err != nil || n != 2 {
+			t.Errorf("settled %d, %v; want 2", n, err)
+		}
+		db := storetest.Raw(t, b.url)
+		if got := storetest.Strings(t, db, `SELECT msgid || ' ' || state FROM delivery ORDER BY n`); !slices.Equal(got, []string{"1 accepted", " sending", "3 accepted"}) {
+			t.Errorf("deliveries: %q", got)
+		}
+		if got := storetest.Int(t, db, `SELECT count(*) FROM attempt`); got != 2 {
+			t.Errorf("%d calls are written down, want 2", got)
 		}
 	})
 }

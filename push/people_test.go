@@ -2,10 +2,12 @@ package push_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/store/storetest"
@@ -102,6 +104,84 @@ func TestErasedPersonLeavesNothing(t *testing.T) {
 			t.Errorf("deliveries = %v", got)
 		}
 	})
+}
+
+// TestErasedAmidFanOut: whoever is erased while a fan-out is under way has no
+// delivery afterwards, whichever of the two is first. SQLite has one writer.
+func TestErasedAmidFanOut(t *testing.T) {
+	s, u := storetest.Postgres(t)
+	b, db := newBench(t, s, u), storetest.Raw(t, u)
+	followers(t, b, 10)
+	b.publish("道路招标")
+	f, ok, err := s.ClaimEvent(t.Context(), "hand", 0, b.now(), time.Minute)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	list, _, err := s.Candidates(t.Context(), f.Sector, 0, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var picks []int64
+	for _, c := range list {
+		picks = append(picks, c.Sub)
+	}
+	f.State, f.Cursor = disclosure.EventMatched, list[9].Person
+
+	// meanwhile begins something that must wait for what tx holds, and ends tx.
+	meanwhile := func(tx *sql.Tx, begin func()) {
+		done := make(chan struct{})
+		go func() { defer close(done); begin() }()
+		b.until("it waits", func() bool {
+			select {
+			case <-done:
+				t.Error("it did not wait")
+				return true
+			default:
+				return storetest.Int(t, db, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+					AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) > 0
+			}
+		})
+		if err := tx.Commit(); err != nil {
+			t.Error(err)
+		}
+		<-done
+		if n := storetest.Int(t, db, `SELECT count(*) FROM delivery WHERE person_n NOT IN (SELECT n FROM person)`); n != 0 {
+			t.Errorf("%d deliveries are nobody's", n)
+		}
+	}
+	under := func(statements ...string) *sql.Tx {
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range statements {
+			if _, err := tx.ExecContext(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return tx
+	}
+	erase := under(fmt.Sprintf(`DELETE FROM person WHERE n = %d`, list[0].Person))
+	meanwhile(erase, func() {
+		if added, _, err := s.Expand(t.Context(), "hand", f, picks, nil, b.now(), time.Minute); err != nil || added != 9 {
+			t.Errorf("%d told, %v; want 9", added, err)
+		}
+	})
+	fanOut := under(`SELECT pg_advisory_xact_lock_shared(7075)`, fmt.Sprintf(`
+		INSERT INTO delivery (event_n, person_n, sub_n, priority, state, class, detail, channel, app, template, attempt, not_before, expires_at,
+		       owner, lease_until, first_call_at, sent_at, msgid, maybe_dup, spent, parent_n, created_at, read_at)
+		SELECT event_n + 1, person_n, sub_n, priority, state, class, detail, channel, app, template, attempt, not_before, expires_at,
+		       owner, lease_until, first_call_at, sent_at, msgid, maybe_dup, spent, parent_n, created_at, read_at
+		  FROM delivery
+		 WHERE person_n = %d`, list[1].Person))
+	meanwhile(fanOut, func() {
+		if err := s.ErasePerson(t.Context(), list[1].Person); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := storetest.Int(t, db, `SELECT count(*) FROM delivery`); n != 8 {
+		t.Errorf("%d deliveries, want 8", n)
+	}
 }
 
 // TestUnionJoins: two accounts of one unionid are one person with one inbox.

@@ -31,7 +31,8 @@ type dialect struct {
 	// array of arrays; kinds has "i" for a column of numbers and "t" for text.
 	rows func(param, kinds string) string
 
-	lockEvent string // after the SELECT that picks an event
+	lockEvent  string // after the SELECT that picks an event
+	holdPeople string // statement that keeps people from being erased until the transaction ends; may be empty
 
 	// The full-text index.
 	indexInsert string // (seq, tokens)
@@ -68,6 +69,8 @@ var postgresDialect = &dialect{
 	inTexts:   func(p string) string { return "(SELECT value FROM jsonb_array_elements_text(" + p + "::jsonb))" },
 	rows:      postgresRows,
 	lockEvent: " FOR UPDATE SKIP LOCKED",
+	// The key is that of forget_deliveries.
+	holdPeople: `SELECT pg_advisory_xact_lock_shared(7075)`,
 
 	indexInsert: `INSERT INTO search_index (seq, tokens) VALUES ($1, array_to_tsvector($2::text[]))`,
 	indexDelete: `DELETE FROM search_index WHERE seq = $1`,

@@ -70,6 +70,16 @@ func advance(ctx context.Context, tx *sql.Tx, owner string, f disclosure.FanOut,
 	return oneRow(res, err, errLostLease)
 }
 
+// holdPeople keeps people from being erased until tx ends. Whoever writes
+// deliveries begins with it: no key of the schema says that their people are there.
+func (s *Store) holdPeople(ctx context.Context, tx *sql.Tx) error {
+	if s.d.holdPeople == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, s.d.holdPeople)
+	return err
+}
+
 // deliver is the beginning of every INSERT of deliveries: their state is what
 // the last column but one of the SELECT says.
 const deliver = `
@@ -85,6 +95,9 @@ const deliverBlank = `'', '', '', '', '', 0, '', 0, 0, 0, '', 0, 0, 0, 0`
 // written.
 func (s *Store) Expand(ctx context.Context, owner string, f disclosure.FanOut, picks, daily []int64, now time.Time, lease time.Duration) (added int64, lost bool, err error) {
 	err = s.write(ctx, "expand", func(tx *sql.Tx) error {
+		if err := s.holdPeople(ctx, tx); err != nil {
+			return err
+		}
 		if err := advance(ctx, tx, owner, f, now, lease); err != nil {
 			return err
 		}
@@ -143,6 +156,9 @@ func (s *Store) supersede(ctx context.Context, tx *sql.Tx, f disclosure.FanOut) 
 // and says where it came to.
 func (s *Store) ExpandEarlier(ctx context.Context, owner string, f disclosure.FanOut, limit int, now time.Time, lease time.Duration) (next disclosure.FanOut, added int64, lost bool, err error) {
 	err = s.write(ctx, "expand earlier", func(tx *sql.Tx) error {
+		if err := s.holdPeople(ctx, tx); err != nil {
+			return err
+		}
 		end, err := endOfPiece(ctx, tx, f, limit)
 		if err != nil {
 			return err
@@ -225,6 +241,9 @@ func endOfPiece(ctx context.Context, tx *sql.Tx, f disclosure.FanOut, limit int)
 // person and returns how many people it was for. It may be repeated.
 func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time) (people int64, err error) {
 	err = s.write(ctx, "digest", func(tx *sql.Tx) error {
+		if err := s.holdPeople(ctx, tx); err != nil {
+			return err
+		}
 		e := disclosure.PushEvent{Key: "digest/" + day, Kind: disclosure.EventDigest, Priority: disclosure.PriorityOrdinary,
 			State: disclosure.EventMatched, At: now, Expires: now.Add(12 * time.Hour)}
 		waiting, err := all(ctx, tx, scanInt, `

@@ -116,7 +116,7 @@ func TestTriggersAgree(t *testing.T) {
 	}
 	lite := guarded(liteURL, `SELECT DISTINCT tbl_name FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1`)
 	pg := guarded(pgURL, `SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1`)
-	if want := "[audit contributor delivery notice]"; lite != want || pg != want {
+	if want := "[audit contributor delivery notice person]"; lite != want || pg != want {
 		t.Errorf("triggers on %s and %s, want %s", lite, pg, want)
 	}
 }

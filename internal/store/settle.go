@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,9 +11,21 @@ import (
 	"gongkai/internal/disclosure"
 )
 
+// errSomeLost means that some of the leases were lost, and not which.
+var errSomeLost = errors.New("store: some leases were lost")
+
 // Settle writes how calls ended, each fenced by its lease: who lost it writes
-// nothing. It returns how many were settled.
+// nothing. It returns how many were settled. Nearly always it is all of them: which
+// they were is asked only when the first try, undone, was told of fewer.
 func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Settled) (int, error) {
+	n, err := s.settleAll(ctx, owner, list, false)
+	if errors.Is(err, errSomeLost) {
+		n, err = s.settleAll(ctx, owner, list, true)
+	}
+	return n, err
+}
+
+func (s *Store) settleAll(ctx context.Context, owner string, list []disclosure.Settled, which bool) (int, error) {
 	settled := 0
 	err := s.write(ctx, "settle", func(tx *sql.Tx) error {
 		settled = 0
@@ -22,7 +35,7 @@ func (s *Store) Settle(ctx context.Context, owner string, list []disclosure.Sett
 			ends[k] = append(ends[k], &list[i])
 		}
 		for k, part := range ends {
-			held, err := s.settle(ctx, tx, owner, k, part)
+			held, err := s.settle(ctx, tx, owner, k, part, which)
 			if err != nil {
 				return err
 			}
@@ -54,8 +67,9 @@ func endOf(d *disclosure.Settled) end {
 	return end{d.Channel, d.Attempt, d.State, d.Class, d.Code, d.Detail, d.MaybeDup, d.Called}
 }
 
-// settle writes calls that ended alike and returns those whose lease was held.
-func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, list []*disclosure.Settled) ([]*disclosure.Settled, error) {
+// settle writes calls that ended alike and returns those whose lease was held. It
+// is errSomeLost when there are others and it was not asked which.
+func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, list []*disclosure.Settled, which bool) ([]*disclosure.Settled, error) {
 	accepted := flag(k.state == disclosure.DeliveryAccepted || k.state == disclosure.DeliveryDelivered)
 	queued := k.state == disclosure.DeliveryQueued
 	spare := flag(queued && !k.called)                             // it was not called
@@ -64,18 +78,29 @@ func (s *Store) settle(ctx context.Context, tx *sql.Tx, owner string, k end, lis
 	for i, d := range list {
 		rows[i] = []any{d.N, d.At.UnixMilli(), disclosure.Milliseconds(d.NotBefore), disclosure.Milliseconds(d.FirstCall), d.MsgID}
 	}
-	ids, err := all(ctx, tx, scanInt, `
+	update := `
 		UPDATE delivery
 		   SET state = $1, class = $2, detail = $3, maybe_dup = $4, attempt = attempt - $5, msgid = v.c5,
 		       not_before = CASE WHEN v.c3 = 0 THEN not_before ELSE v.c3 END,
 		       sent_at = CASE WHEN $6 = 1 THEN v.c2 ELSE sent_at END,
 		       spent = CASE WHEN $7 = 1 THEN 0 ELSE spent END,
 		       first_call_at = CASE WHEN $8 = 1 THEN v.c4 ELSE first_call_at END
-		  FROM `+s.d.rows("$9", "iiiit")+` AS v
-		 WHERE delivery.n = v.c1 AND delivery.attempt = $10 AND delivery.owner = $11 AND `+stateUnindexed+` IN ('leased', 'sending')
-		RETURNING n`, k.state, k.class, k.detail, flag(k.maybeDup), spare, accepted, flag(queued), unmade, jsonText(rows), k.attempt, owner)
-	if err != nil || len(ids) == len(list) {
-		return list, err
+		  FROM ` + s.d.rows("$9", "iiiit") + ` AS v
+		 WHERE delivery.n = v.c1 AND delivery.attempt = $10 AND delivery.owner = $11 AND ` + stateUnindexed + ` IN ('leased', 'sending')`
+	args := []any{k.state, k.class, k.detail, flag(k.maybeDup), spare, accepted, flag(queued), unmade, jsonText(rows), k.attempt, owner}
+	if !which {
+		res, err := tx.ExecContext(ctx, update, args...)
+		if err != nil {
+			return nil, err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == int64(len(list)) {
+			return list, err
+		}
+		return nil, errSomeLost
+	}
+	ids, err := all(ctx, tx, scanInt, update+` RETURNING n`, args...)
+	if err != nil {
+		return nil, err
 	}
 	mine := make(map[int64]bool, len(ids))
 	for _, n := range ids {

@@ -2,16 +2,16 @@
 
 -- What a card costs its writer. What is in flight is some thousand rows at most,
 -- which one index finds; an index of the leases cost each card two more writes.
--- That a delivery has its event and a call its delivery is known without a look
--- for every row: whoever writes deliveries has locked their event in the same
--- transaction, and whoever writes calls their delivery. SQLite changes the keys
--- of a table by copying it.
+-- That a delivery has its event and its person, and a call its delivery, is known
+-- without a look for every row: there is one writer, who has just read them.
+-- SQLite changes the keys of a table by copying it.
+DROP TRIGGER IF EXISTS person_gone;
 DROP TRIGGER IF EXISTS delivery_gone;
 DROP TABLE IF EXISTS delivery_new;
 CREATE TABLE delivery_new (
     n             INTEGER PRIMARY KEY,
     event_n       INTEGER NOT NULL,
-    person_n      INTEGER NOT NULL REFERENCES person (n) ON DELETE CASCADE,
+    person_n      INTEGER NOT NULL,
     sub_n         INTEGER NOT NULL,
     priority      INTEGER NOT NULL,
     state         TEXT    NOT NULL CHECK (state IN ('queued', 'leased', 'sending', 'digest', 'accepted', 'delivered', 'failed',
@@ -63,7 +63,13 @@ CREATE INDEX delivery_digest ON delivery (not_before, n) WHERE state = 'digest';
 CREATE INDEX delivery_person ON delivery (person_n, n);
 CREATE INDEX delivery_msgid ON delivery (msgid) WHERE msgid <> '';
 
--- Calls still go with their deliveries, as these go with their person.
+-- Deliveries still go with their person, and calls with their deliveries.
+-- +goose StatementBegin
+CREATE TRIGGER person_gone AFTER DELETE ON person
+BEGIN
+    DELETE FROM delivery WHERE person_n = OLD.n;
+END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER delivery_gone AFTER DELETE ON delivery
 BEGIN
