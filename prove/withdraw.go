@@ -251,10 +251,14 @@ func withdrawalVanishes(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	worst, p99, least := g.verdict(c.nodes...)
+	mark, tail := "< 1000 ms", true
+	if amount*len(c.nodes) >= 1000 { // of fewer the p99 is but the worst, or nearly
+		mark, tail = mark+", p99 ≤ 300 ms", p99 <= 300*time.Millisecond
+	}
 	return outcome{
 		figure: fmt.Sprintf("last seen %d ms after the acknowledgement at worst, p99 of notices and instances %d ms (%d withdrawn, %d faults, %d reads, p50 %.1f ms, p99 %.1f ms; each notice asked for %d times or more after it was gone; %d answers marked as old)",
 			worst.Milliseconds(), p99.Milliseconds(), amount, broken, g.reads, ms(g.times.at(0.5)), ms(g.times.at(0.99)), least, g.marked),
-		mark: "< 1000 ms, p99 ≤ 300 ms", passed: worst < time.Second && p99 <= 300*time.Millisecond && len(g.acked) == amount && least > 0,
+		mark: mark, passed: worst < time.Second && tail && len(g.acked) == amount && least > 0,
 	}, nil
 }
 
