@@ -43,8 +43,8 @@ func (s sendings) String() string {
 // killWhileSending publishes notices to everybody in a town and kills the
 // server in the midst of the cards.
 func (l *lab) killWhileSending(ctx context.Context, keyed bool) (sendings, error) {
-	people, notices := l.form.pick(60, 2000, 2000), l.form.pick(3, 10, 20)
-	found := sendings{planned: l.form.pick(3, 50, 100)}
+	people, notices := l.form.pick(60, 2000, 2000), l.form.pick(3, 5, 20)
+	found := sendings{planned: l.form.pick(3, 25, 100)}
 	t, err := l.town(ctx, people, keyed)
 	if err != nil {
 		return found, err

@@ -189,7 +189,7 @@ func crashedAtEveryPoint(ctx context.Context, l *lab) (outcome, error) {
 	var mu sync.Mutex
 	var wrong []string
 	deaths := 0
-	l.parallel(6, len(points), func(i int) {
+	l.parallel(12, len(points), func(i int) {
 		if ctx.Err() != nil {
 			return
 		}

@@ -195,7 +195,7 @@ func slowloris(ctx context.Context, l *lab) (outcome, error) {
 	for range connections {
 		dripping.Go(func() { drip(bad, strings.TrimPrefix(n.url, "http://")) })
 	}
-	t := good(time.Duration(l.form.pick(3, 20, 60)) * time.Second)
+	t := good(time.Duration(l.form.pick(3, 12, 60)) * time.Second)
 	stop()
 	dripping.Wait()
 	wait(ctx, 10*time.Second)

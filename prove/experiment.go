@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -53,7 +55,17 @@ type experiment struct {
 	tried string
 	from  form // the smallest form it is part of
 	run   func(context.Context, *lab) (outcome, error)
+	needs needs
 }
+
+// needs is how much of the machine an experiment needs for itself.
+type needs int
+
+const (
+	quiet    needs = iota // all: it measures time, or breaks what is shared
+	waits                 // little: it waits for the program most of the time, and measures none
+	computes              // processors: it is tests of the program's packages
+)
 
 // impossible means that this machine does not let an experiment be made; it is
 // said, and neither passes nor fails.
@@ -138,32 +150,73 @@ type row struct {
 }
 
 // run makes the experiments, tells how each went and prints the table. It leaves
-// nothing behind.
+// nothing behind. Those that wait and those that compute go side by side first,
+// and all others one by one, when the machine is quiet.
 func (s settings) run(ctx context.Context, only string, progress, out io.Writer) (passed bool, err error) {
+	var chosen []experiment
+	for _, e := range experiments {
+		if strings.HasPrefix(e.name, only) && (e.from <= s.form || only != "") {
+			chosen = append(chosen, e)
+		}
+	}
+	if len(chosen) == 0 {
+		return false, fmt.Errorf("no experiment begins with %q", only)
+	}
 	l, err := newLab(s)
 	if err != nil {
 		return false, err
 	}
 	defer l.close()
-	var rows []row
-	passed = true
-	for _, e := range experiments {
-		if !strings.HasPrefix(e.name, only) || e.from > s.form && only == "" {
-			continue
-		}
-		fmt.Fprintf(progress, "%s: %s\n", e.name, e.tried)
-		r := l.try(ctx, e)
-		if ctx.Err() != nil {
-			return false, errors.Join(fmt.Errorf("stopped during %s; what was started is gone", e.name), printTable(out, s, rows))
-		}
-		fmt.Fprintf(progress, "%s: %s: %s [%s; %.0f s]\n", e.name, r.verdict, r.figure, r.mark, r.took.Seconds())
-		passed = passed && r.verdict != failed
-		rows = append(rows, r)
+	beside, err := newLab(s)
+	if err != nil {
+		return false, err
 	}
-	if len(rows) == 0 {
-		return false, fmt.Errorf("no experiment begins with %q", only)
+	defer beside.close()
+	rows := make([]row, len(chosen))
+	told := &teller{out: progress}
+	try := func(l *lab, needs needs) {
+		for i, e := range chosen {
+			if e.needs != needs || ctx.Err() != nil {
+				continue
+			}
+			told.f("%s: %s", e.name, e.tried)
+			if r := l.try(ctx, e); ctx.Err() == nil {
+				told.f("%s: %s: %s [%s; %.0f s]", e.name, r.verdict, r.figure, r.mark, r.took.Seconds())
+				rows[i] = r
+			} else {
+				told.brokenOff(e.name)
+			}
+		}
 	}
-	return passed, printTable(out, s, rows)
+	var computing sync.WaitGroup
+	computing.Go(func() { try(beside, computes) })
+	try(l, waits)
+	computing.Wait()
+	try(l, quiet)
+	made := slices.DeleteFunc(rows, func(r row) bool { return r.verdict == "" })
+	if ctx.Err() != nil {
+		return false, errors.Join(fmt.Errorf("stopped during %s; what was started is gone", strings.Join(told.stopped, " and ")), printTable(out, s, made))
+	}
+	return !slices.ContainsFunc(made, func(r row) bool { return r.verdict == failed }), printTable(out, s, made)
+}
+
+// teller says how it goes, of several at once.
+type teller struct {
+	mu      sync.Mutex
+	out     io.Writer
+	stopped []string // experiments that were broken off
+}
+
+func (t *teller) brokenOff(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = append(t.stopped, name)
+}
+
+func (t *teller) f(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.out, format+"\n", args...)
 }
 
 const failed = "**FAIL**"

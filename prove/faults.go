@@ -33,7 +33,7 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 		load{rate: 100, see: t.see, next: func() (*node, string) {
 			turn++
 			return n, fmt.Sprintf("/api/v1/notices?limit=%d&region=%d", 1+turn%20, 320000+turn)
-		}}.forAWhile(ctx, time.Duration(l.form.pick(700, 4000, 20000))*time.Millisecond)
+		}}.forAWhile(ctx, time.Duration(l.form.pick(700, 3000, 20000))*time.Millisecond)
 		return t
 	}
 	base := reads()

@@ -41,7 +41,7 @@ func fuzzed(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	time := fmt.Sprintf("%ds", l.form.pick(1, 3, 600))
+	time := fmt.Sprintf("%ds", l.form.pick(1, 2, 600))
 	var mu sync.Mutex
 	var crashed []string
 	var failure error
@@ -61,12 +61,22 @@ func fuzzed(ctx context.Context, l *lab) (outcome, error) {
 			inputs += n
 		}
 		switch {
-		case err != nil && bytes.Contains(out, []byte("--- FAIL")):
+		case err == nil, timeRanOut(out):
+		case bytes.Contains(out, []byte("--- FAIL")):
 			crashed = append(crashed, t.folder+" "+t.name)
-		case err != nil:
+		default:
 			failure = errors.Join(failure, fmt.Errorf("%s %s: %w", t.folder, t.name, err))
 		}
 	})
 	return outcome{figure: fmt.Sprintf("%d targets, %s each, %d inputs; crashed: %s", len(targets), time, inputs, listed(crashed)),
 		mark: "≥ 10 targets, crashed: nowhere", passed: len(crashed) == 0 && len(targets) >= 10 && inputs > 0}, errors.Join(failure, ctx.Err())
 }
+
+// timeRanOut reports whether a target failed only because Go's own end of the time
+// overtook an input under way on a busy machine (go.dev/issue/75804): whatever
+// crashes leaves the input behind and says where.
+func timeRanOut(out []byte) bool {
+	return overtaken.Match(out) && !bytes.Contains(out, []byte("Failing input written to"))
+}
+
+var overtaken = regexp.MustCompile(`--- FAIL: Fuzz\w+ \([\d.]+s\)\n\s+context deadline exceeded\n`)

@@ -147,3 +147,21 @@ func TestTallyTellsRefusalsFromFailures(t *testing.T) {
 		t.Errorf("%s", &x)
 	}
 }
+
+// A fuzz target that ran out of time has found nothing; one that crashed has,
+// whatever else went wrong.
+func TestTimeRanOutIsNoCrash(t *testing.T) {
+	const late = "fuzz: elapsed: 3s, execs: 40304 (0/sec), new interesting: 104 (total: 108)\n--- FAIL: FuzzParse (3.20s)\n    context deadline exceeded\nFAIL\n"
+	for out, want := range map[string]bool{
+		late: true,
+		"--- FAIL: FuzzParse (0.11s)\n    --- FAIL: FuzzParse (0.00s)\n        testing.go:1591: panic: index out of range\n" +
+			"    \n    Failing input written to testdata/fuzz/FuzzParse/e9\n": false,
+		"--- FAIL: FuzzParse (0.01s)\n    --- FAIL: FuzzParse/seed#0 (0.00s)\n        parse_test.go:9: context deadline exceeded\n": false,
+		late + "    Failing input written to testdata/fuzz/FuzzParse/e9\n":                                                          false,
+		"# gongkai/x\nx.go:1:1: expected 'package'\n":                                                                               false,
+	} {
+		if got := timeRanOut([]byte(out)); got != want {
+			t.Errorf("%q: %v", out, got)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func TestBrokenOffLeavesNothingBehind(t *testing.T) {
 	with(t,
 		experiment{"01 done", "", short, func(context.Context, *lab) (outcome, error) {
 			return outcome{figure: "known", mark: "any", passed: true}, nil
-		}},
+		}, quiet},
 		experiment{"02 under way", "", short, func(ctx context.Context, l *lab) (outcome, error) {
 			if _, err := l.folder(); err != nil {
 				return outcome{}, err
@@ -54,10 +54,10 @@ func TestBrokenOffLeavesNothingBehind(t *testing.T) {
 			l.nodes = append(l.nodes, started)
 			stop()
 			return outcome{}, ctx.Err()
-		}},
+		}, quiet},
 		experiment{"03 never", "", short, func(context.Context, *lab) (outcome, error) {
 			return outcome{}, errors.New("begun after the end")
-		}},
+		}, quiet},
 	)
 	var progress, table bytes.Buffer
 	passed, err := settings{binary: program(t, "echo v0")}.run(ctx, "", &progress, &table)
@@ -88,7 +88,7 @@ func TestVerdicts(t *testing.T) {
 		{outcome{passed: true}, errors.New("broke"), failed, false},
 		{outcome{}, fmt.Errorf("here: %w", impossible{"needs root"}), "not run", true},
 	} {
-		with(t, experiment{"99 one", "", short, func(context.Context, *lab) (outcome, error) { return c.outcome, c.err }})
+		with(t, experiment{"99 one", "", short, func(context.Context, *lab) (outcome, error) { return c.outcome, c.err }, quiet})
 		var table bytes.Buffer
 		passed, err := settings{binary: program(t, "echo v0")}.run(t.Context(), "", &bytes.Buffer{}, &table)
 		if err != nil || passed != c.passed || !strings.Contains(table.String(), "| "+c.verdict+", ") {

@@ -257,10 +257,10 @@ func leaks(ctx context.Context, l *lab) (outcome, error) {
 		for _, reconnect := range []bool{false, true} {
 			load{rate: l.form.pick(300, 2000, 5000), reconnect: reconnect, see: func(answer) {}, next: func() (*node, string) {
 				return n, "/api/v1/notices/" + made.code
-			}}.forAWhile(ctx, time.Duration(l.form.pick(1, 10, 60))*time.Second)
+			}}.forAWhile(ctx, time.Duration(l.form.pick(1, 6, 60))*time.Second)
 		}
 		o.client.CloseIdleConnections()
-		wait(ctx, 12*time.Second) // fasthttp keeps idle workers for ten
+		wait(ctx, 21*time.Second) // fasthttp looks every ten for workers that were idle for ten
 	}
 	round()
 	before, err := n.vitals()

@@ -287,7 +287,7 @@ func (c *cluster) withdrawAll(ctx context.Context, l *lab, notices []notice, g *
 	var under sync.WaitGroup
 	errs := make([]error, len(notices))
 	for i, n := range notices {
-		wait(ctx, time.Duration(50+l.rand.IntN(200))*time.Millisecond)
+		wait(ctx, time.Duration(50+l.rand.IntN(100))*time.Millisecond)
 		under.Go(func() {
 			if errs[i] = c.office.withdraw(ctx, c.nodes[0], n.id, false); errs[i] == nil {
 				g.withdrawn(n.code, time.Now())
