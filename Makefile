@@ -48,7 +48,7 @@ bench: ## Measure against rivals (architecture and figures: docs/performance.md)
 	scripts/with-services go test ./push -run '^$$' -bench . -benchtime 3x -timeout 30m
 
 .PHONY: prove
-prove: ## Break what the program stands on and measure (a quarter of an hour; LONG=1 for all).
+prove: ## Break what the program stands on and measure (twelve minutes; LONG=1 for all, an hour and a half).
 	scripts/prove
 
 .PHONY: fuzz

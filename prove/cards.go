@@ -81,8 +81,8 @@ func (l *lab) killWhileSending(ctx context.Context, keyed bool) (sendings, error
 			if n, err = t.sent(ctx); err != nil {
 				return found, err
 			}
-			if time.Since(begun) > 5*time.Minute {
-				return found, fmt.Errorf("%d of %d cards after five minutes", n, total)
+			if time.Since(begun) > 15*time.Minute {
+				return found, fmt.Errorf("%d of %d cards after a quarter of an hour", n, total)
 			}
 		}
 		t.server.kill()

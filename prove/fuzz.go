@@ -41,7 +41,7 @@ func fuzzed(ctx context.Context, l *lab) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	time := fmt.Sprintf("%ds", l.form.pick(1, 2, 600))
+	time := fmt.Sprintf("%ds", l.form.pick(1, 2, 60))
 	var mu sync.Mutex
 	var crashed []string
 	var failure error
