@@ -30,7 +30,8 @@ func (v *server) processes() ([]string, error) {
 	return pids, nil
 }
 
-// statOf returns what follows the name in /proc/PID/stat: state, parent, …
+// statOf returns what follows the name in /proc/PID/stat: state, parent and so
+// on.
 func statOf(pid string) ([]string, error) {
 	b, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {

@@ -114,8 +114,12 @@ func (s settings) servers(ctx context.Context) error {
 		"PostgreSQL": exec.CommandContext(ctx, "psql", "-XAtq", "-d", s.postgres, "-c", "SELECT 1"),
 		"Redis":      exec.CommandContext(ctx, "redis-cli", "-u", s.redis, "PING"),
 	} {
-		if out, err := cmd.CombinedOutput(); err != nil || name == "Redis" && !strings.Contains(string(out), "PONG") {
-			return fmt.Errorf("%s does not answer: %v: %s", name, err, out)
+		out, err := cmd.CombinedOutput()
+		if err == nil && name == "Redis" && !strings.Contains(string(out), "PONG") {
+			err = errors.New("no PONG")
+		}
+		if err != nil {
+			return fmt.Errorf("%s does not answer: %w: %s", name, err, out)
 		}
 	}
 	return nil

@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha1" //nolint:gosec // WeChat's own
+	"crypto/sha1" // WeChat's own
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"

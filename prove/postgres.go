@@ -67,7 +67,7 @@ func (p *postgres) disown() error {
 		return err
 	}
 	p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return errors.Join(os.Chmod(p.lab.dir, 0o711), os.Chown(p.dir, int(uid), int(gid))) //nolint:gosec // what is in it stays closed
+	return errors.Join(os.Chmod(p.lab.dir, 0o711), os.Chown(p.dir, int(uid), int(gid))) // what is in it stays closed
 }
 
 func (p *postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {

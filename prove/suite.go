@@ -22,7 +22,7 @@ func suite(folder, tests, mark string) func(context.Context, *lab) (outcome, err
 		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "60m", "-v", "-run", "^("+tests+")$", "./"+folder)
 		cmd.Dir = l.root
 		cmd.Env = append(os.Environ(), "GONGKAI_PROVE="+[]string{"short", "middle", "long"}[l.form], "GONGKAI_TEST_ALL=1", fmt.Sprintf("GONGKAI_TEST_SEED=%d", l.seed),
-			"GONGKAI_TEST_POSTGRES="+l.postgres, "GONGKAI_TEST_REDIS="+l.settings.redis)
+			"GONGKAI_TEST_POSTGRES="+l.postgres, "GONGKAI_TEST_REDIS="+l.redis)
 		cmd.Env = append(cmd.Env, "TMPDIR="+l.dir)
 		inGroup(cmd)
 		out, err := cmd.CombinedOutput()
@@ -30,11 +30,11 @@ func suite(folder, tests, mark string) func(context.Context, *lab) (outcome, err
 			return outcome{figure: fmt.Sprintf("%s: %s", folder, cause(out)), mark: mark}, nil
 		}
 		ran := bytes.Count(out, []byte("--- PASS: "))
-		figure := fmt.Sprintf("%d tests of %s hold", ran, folder)
+		figure := []string{fmt.Sprintf("%d tests of %s hold", ran, folder)}
 		for _, m := range logged.FindAllSubmatch(out, 3) {
-			figure += "; " + string(m[1])
+			figure = append(figure, string(m[1]))
 		}
-		return outcome{figure: figure, mark: mark, passed: ran > 0}, nil
+		return outcome{figure: strings.Join(figure, "; "), mark: mark, passed: ran > 0}, nil
 	}
 }
 

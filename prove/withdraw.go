@@ -60,7 +60,7 @@ func (l *lab) cluster(ctx context.Context, size int) (*cluster, error) {
 	return c, err
 }
 
-func (l *lab) redisURL() string { return l.settings.redis }
+func (l *lab) redisURL() string { return l.redis }
 
 // redisDo runs a command on the Redis itself.
 func (l *lab) redisDo(ctx context.Context, args ...string) error {

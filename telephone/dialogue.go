@@ -146,7 +146,7 @@ func (g *Gateway) collect(ctx context.Context, t *Turn, l *line) (string, error)
 		t.Played, err = l.play(bytes.NewReader(wav), stop)
 		played <- err
 	}()
-	digits := ""
+	var digits []byte
 	silence := (<-chan time.Time)(nil) // begins when the prompt ends or the first key is pressed
 	playing := true
 	quiet := func() error { // the caller has spoken
@@ -162,9 +162,9 @@ func (g *Gateway) collect(ctx context.Context, t *Turn, l *line) (string, error)
 					return "", err
 				}
 			}
-			digits += string(key)
+			digits = append(digits, string(key)...)
 			if len(digits) == most || most > 1 && string(key) == in.Finish {
-				return digits, nil
+				return string(digits), nil
 			}
 			silence = time.After(g.wait(in.Interdigit))
 		case err := <-played:
@@ -173,7 +173,7 @@ func (g *Gateway) collect(ctx context.Context, t *Turn, l *line) (string, error)
 			}
 			playing, silence = false, time.After(g.wait(in.Timeout))
 		case <-silence:
-			return digits, nil
+			return string(digits), nil
 		case <-ctx.Done():
 			if playing {
 				_ = quiet()
