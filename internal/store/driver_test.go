@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,8 +21,9 @@ var errInjected = errors.New("injected fault")
 type wire struct {
 	mu         sync.Mutex
 	statements []string
-	countdown  int  // the fault comes when it reaches 0; negative: never
-	after      bool // the statement is carried out and its answer lost
+	countdown  int   // the fault comes when it reaches 0; negative: never
+	after      bool  // the statement is carried out and its answer lost
+	cause      error // joined to errInjected
 	reached    bool
 	committed  bool // since the wire was armed
 }
@@ -68,15 +71,15 @@ func (w *wire) pass(statement string, do func() error) error {
 	w.mu.Lock()
 	w.statements = append(w.statements, statement)
 	w.countdown = max(w.countdown-1, -1)
-	fail, after := w.countdown == 0, w.after
+	fail, after, injected := w.countdown == 0, w.after, errors.Join(errInjected, w.cause)
 	w.reached = w.reached || fail
 	w.mu.Unlock()
 	if fail && !after {
-		return errInjected
+		return injected
 	}
 	err := do()
 	if fail && err == nil {
-		return errInjected
+		return injected
 	}
 	return err
 }
@@ -182,4 +185,40 @@ func (tx wiredTx) Commit() error {
 		_ = tx.Rollback()
 	}
 	return err
+}
+
+// TestPassedOverWriterWaitsAgain: SQLite's lock has no queue, so a writer may find
+// it held by another process for the whole of its patience; that alone is no
+// failure.
+func TestPassedOverWriterWaitsAgain(t *testing.T) {
+	plain, u := storetest.SQLite(t)
+	_ = plain.Close()
+	s, w := openWired(t, u)
+	impatient := func() *sql.DB {
+		db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(u, "sqlite:")+"?_pragma=busy_timeout(0)&_txlock=immediate")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	held, err := impatient().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, busy := impatient().BeginTx(t.Context(), nil)
+	if busy == nil || !strings.Contains(busy.Error(), "SQLITE_BUSY") {
+		t.Fatalf("the lock is held, and a second writer hears %v", busy)
+	}
+	if err := held.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	w.cause = busy
+	w.failAt(1, false)
+	if err := s.SignOut(t.Context(), []byte("hash")); err != nil {
+		t.Errorf("passed over once: %v", err)
+	}
+	if reached, committed := w.disarm(); !reached || !committed {
+		t.Errorf("reached %v, committed %v", reached, committed)
+	}
 }

@@ -196,10 +196,12 @@ func (s *Store) suspects(_ context.Context, p stdlib.ShouldPingParams) bool {
 }
 
 // begin starts a transaction. A connection that was dead already costs a second
-// try, and makes all others prove themselves.
+// try, and makes all others prove themselves. So does SQLite's lock held by another
+// process: those that wait for it are no queue, and one may be passed over for as
+// long as busy_timeout by a process that writes without a pause.
 func (s *Store) begin(ctx context.Context, db *sql.DB, o *sql.TxOptions) (*sql.Tx, error) {
 	tx, err := db.BeginTx(ctx, o)
-	if s.lost(err) && ctx.Err() == nil {
+	if (s.lost(err) || isBusy(err)) && ctx.Err() == nil {
 		tx, err = db.BeginTx(ctx, o)
 	}
 	return tx, err
