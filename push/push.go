@@ -52,6 +52,7 @@ type Keeper interface {
 	Sweep(ctx context.Context, limit int, now time.Time) (int64, error)
 	Digest(ctx context.Context, day string, limit int, now time.Time) (int64, error)
 	HandBack(ctx context.Context, owner string) error
+	Forget(ctx context.Context, limit int, before time.Time) (int, error)
 }
 
 // Switches is what is forbidden, and the program's own part in it.
@@ -106,6 +107,7 @@ type Config struct {
 	Templates   []disclosure.CardTemplate
 	CallTimeout time.Duration // of one call, 8 s
 	Lease       time.Duration // of a delivery that was taken, 30 s
+	Keep        time.Duration // deliveries, the people's inbox, are forgotten after it; 0 is never
 }
 
 func (c *Config) fill() {
@@ -186,8 +188,9 @@ func (p *Push) Run(ctx context.Context) error {
 	return p.store.HandBack(ending, p.owner)
 }
 
-// keep does what is due now and then: recovery, sweeping, the digest.
+// keep does what is due now and then: recovery, sweeping, the digest, forgetting.
 func (p *Push) keep(ctx context.Context) {
+	var forgetAt time.Time // again
 	for every(ctx, keepInterval) {
 		now := p.now()
 		if r, err := p.store.Recover(ctx, keepLimit, now); err != nil {
@@ -202,12 +205,22 @@ func (p *Push) keep(ctx context.Context) {
 		if err := p.digest(ctx, now); err != nil {
 			p.complain(ctx, "the digest failed; it is tried again", err)
 		}
+		if p.Keep == 0 || now.Before(forgetAt) {
+			continue
+		}
+		switch n, err := p.store.Forget(ctx, forgetChunk, now.Add(-p.Keep)); {
+		case err != nil:
+			p.complain(ctx, "forgetting failed; it is tried again", err)
+		case n == 0:
+			forgetAt = now.Add(time.Hour)
+		}
 	}
 }
 
 const (
 	keepInterval  = time.Second
 	keepLimit     = 5_000
+	forgetChunk   = 1_000 // a second, beside everything else
 	matchInterval = 100 * time.Millisecond
 )
 

@@ -63,6 +63,7 @@ type config struct {
 		Rate     int    `koanf:"rate"`
 		DailyCap int    `koanf:"daily_cap"`
 		Quota    int    `koanf:"quota"`
+		KeepDays int    `koanf:"keep_days"`
 	} `koanf:"push"`
 
 	recall  time.Duration // push.recall

@@ -49,6 +49,7 @@ func wechatOptions() []option {
 		{"push.workers", 8, "同时发送的个数", false},
 		{"push.rate", 40, "每个微信接口每秒发送的个数", false},
 		{"push.daily_cap", 5, "每人每天最多几张卡片，多出的合并为每日汇总", false},
+		{"push.keep_days", 400, "推送记录（订阅者的收件箱）保存多少天，到期删除，只留每次推送的统计；0 为长期保存", false},
 		{"push.quota", 0, "模板消息每天的限额；0 用微信公布的 100000", false},
 		{"wechat.api_url", "https://api.weixin.qq.com", "微信接口的地址", false},
 		{"wechat.open_url", "https://open.weixin.qq.com", "微信网页授权的地址", false},
@@ -77,6 +78,9 @@ func (c *config) checkPush() error {
 	}
 	if c.Push.Workers < 1 || c.Push.Workers > 200 || c.Push.Rate < 1 || c.Push.DailyCap < 1 || c.Push.Quota < 0 {
 		return usage("push.workers 应在 1 到 200 之间，push.rate 和 push.daily_cap 至少为 1，push.quota 不能为负")
+	}
+	if days := c.Push.KeepDays; days != 0 && (days < 30 || days > 36_500) {
+		return usage("push.keep_days 应为 0（长期保存）或 30 到 36500 之间，现在是 %d", days)
 	}
 	for _, t := range c.cardTemplates() {
 		if len(t.Fields) == 0 && t.Channel != disclosure.ChannelService {
@@ -201,6 +205,7 @@ func (a *app) newPush(ctx context.Context, now func() time.Time) error {
 		host = "unknown"
 	}
 	conf := push.Config{Recall: a.config.recall, Workers: a.config.Push.Workers, Rate: float64(a.config.Push.Rate), DailyCap: a.config.Push.DailyCap,
+		Keep:      time.Duration(a.config.Push.KeepDays) * 24 * time.Hour,
 		PublicURL: a.config.PublicURL, MiniPage: a.config.WeChat.MiniPage, Templates: templates, QuotaOf: a.config.quotas()}
 	a.push = push.New(conf, a.store, a.wechat, a.signer, a.log, now, fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(secret[:4])))
 	a.people = &push.People{Store: a.store, WeChat: a.wechat, Templates: templates, PublicURL: a.config.PublicURL, Log: a.log, Now: now,

@@ -79,12 +79,7 @@ func (v *snapshot) countStates(ctx context.Context, list []disclosure.PushFunnel
 		err := rows.Scan(&n, &c.State, &c.Class, &c.Channel, &c.Count)
 		list[at[n]].Counts = append(list[at[n]].Counts, c)
 		return n, err
-	}, `
-		SELECT event_n, state, class, channel, count(*)
-		  FROM delivery
-		 WHERE event_n IN `+v.d.inInts("$1")+`
-		 GROUP BY event_n, state, class, channel
-		 ORDER BY event_n, state, class, channel`, jsonText(ids))
+	}, v.counted("$1"), jsonText(ids))
 	return err
 }
 
@@ -217,7 +212,11 @@ func (s *Store) PushStatus(ctx context.Context, now time.Time) (disclosure.PushS
 			err := rows.Scan(&state, &n)
 			st.Queue[state] = n
 			return 0, err
-		}, `SELECT state, count(*) FROM delivery GROUP BY state`)
+		}, `
+			SELECT state, CAST(SUM(counted) AS BIGINT)
+			  FROM (SELECT state, count(*) AS counted FROM delivery GROUP BY state
+			         UNION ALL SELECT state, forgotten FROM push_tally) AS ends
+			 GROUP BY state`)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,12 @@
+-- +goose Up
+
+-- How the deliveries of an event ended that are no longer kept: they are the
+-- record of who was told what, and of no use after a year.
+CREATE TABLE push_tally (
+    event_n   INTEGER NOT NULL REFERENCES push_event (n) ON DELETE CASCADE,
+    state     TEXT    NOT NULL,
+    class     TEXT    NOT NULL,
+    channel   TEXT    NOT NULL,
+    forgotten INTEGER NOT NULL,
+    PRIMARY KEY (event_n, state, class, channel)
+) STRICT;
