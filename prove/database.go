@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -104,15 +105,17 @@ func (l *lab) lockedFor() time.Duration {
 	return time.Duration(l.form.pick(1500, 5000, 10000)) * time.Millisecond
 }
 
-// during reads, every third time past the caches, while f holds something; then
-// it tells how long it takes until a read past the caches is answered.
+// during reads, every third time past the caches, while f holds something, and
+// tells how long after that it takes until a read past the caches is answered:
+// asked at once, while whoever asked before may still wait.
 func (l *lab) during(ctx context.Context, n *node, code string, f func() error) (*tally, time.Duration, error) {
 	var t tally
 	var reading sync.WaitGroup
 	background, stop := context.WithCancel(ctx)
 	defer stop()
-	turn := 500_000
-	past := func() string { turn++; return fmt.Sprintf("/api/v1/notices?region=%d", turn) }
+	var fresh atomic.Int64
+	past := func() string { return fmt.Sprintf("/api/v1/notices?region=%d", 500_000+fresh.Add(1)) }
+	turn := 0
 	reading.Go(func() {
 		load{rate: 60, see: t.see, next: func() (*node, string) {
 			if turn++; turn%3 == 0 {
@@ -122,13 +125,14 @@ func (l *lab) during(ctx context.Context, n *node, code string, f func() error) 
 		}}.run(background)
 	})
 	err := f()
-	stop()
-	reading.Wait()
 	healed := time.Now()
 	for (load{}).get(&http.Client{Timeout: 10 * time.Second}, n, past()).status != http.StatusOK && time.Since(healed) < time.Minute && ctx.Err() == nil {
 		wait(ctx, 20*time.Millisecond)
 	}
-	return &t, time.Since(healed), err
+	back := time.Since(healed)
+	stop()
+	reading.Wait()
+	return &t, back, err
 }
 
 // tableLocked locks the notices, as a careless migration would, so that every

@@ -39,7 +39,7 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 	base := reads()
 	worst, where, failed := time.Duration(0), "", 0
 	for _, f := range l.redisFailings(redis, loading) {
-		if err := f.break_(ctx); err != nil {
+		if err := f.breaks(ctx); err != nil {
 			return outcome{}, fmt.Errorf("%s: %w", f.name, err)
 		}
 		t := reads()

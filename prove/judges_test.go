@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -140,10 +141,10 @@ func TestForeignMarks(t *testing.T) {
 func TestTallyTellsRefusalsFromFailures(t *testing.T) {
 	var x tally
 	for _, a := range []answer{{status: 200}, {status: 404}, {status: 503, header: http.Header{"Retry-After": {"1"}}},
-		{status: 503, path: "/first", header: http.Header{}}, {status: 500, header: http.Header{}}, {}} {
+		{status: 503, path: "/first", header: http.Header{}}, {status: 500, header: http.Header{}}, {}, {err: errNotAsked}} {
 		x.see(a)
 	}
-	if x.ok != 2 || x.refused != 1 || x.failed != 3 || !strings.Contains(x.first, "/first: status 503") {
+	if x.ok != 2 || x.refused != 1 || x.failed != 4 || x.unasked != 1 || !strings.Contains(x.first, "/first: status 503") {
 		t.Errorf("%s", &x)
 	}
 }
@@ -163,5 +164,61 @@ func TestTimeRanOutIsNoCrash(t *testing.T) {
 		if got := timeRanOut([]byte(out)); got != want {
 			t.Errorf("%q: %v", out, got)
 		}
+	}
+}
+
+// frozen is a server that answers nobody between freeze and thaw.
+func frozen(t *testing.T) (n *node, freeze, thaw func()) {
+	t.Helper()
+	var cold atomic.Bool
+	warm := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if cold.Load() {
+			<-warm
+		}
+	}))
+	t.Cleanup(server.Close)
+	return &node{url: server.URL}, func() { cold.Store(true) }, func() { cold.Store(false); close(warm) }
+}
+
+// What hangs when the lock is gone is counted from then, and is not waited for
+// first.
+func TestDuringCountsWhatHangsAfterwards(t *testing.T) {
+	n, freeze, thaw := frozen(t)
+	reads, back, err := (&lab{}).during(t.Context(), n, "11111111", func() error {
+		wait(t.Context(), 100*time.Millisecond)
+		freeze()
+		time.AfterFunc(400*time.Millisecond, thaw)
+		return nil
+	})
+	if err != nil || reads.ok == 0 || reads.failed > 0 || back < 300*time.Millisecond {
+		t.Errorf("%s, back after %v, %v", reads, back, err)
+	}
+}
+
+// While a server stands still everybody's turn comes, and all of them wait.
+func TestLoadCountsThoseWhoWait(t *testing.T) {
+	n, freeze, thaw := frozen(t)
+	var x tally
+	time.AfterFunc(100*time.Millisecond, freeze)
+	time.AfterFunc(400*time.Millisecond, thaw)
+	load{rate: 1000, see: x.see, next: func() (*node, string) { return n, "/" }}.forAWhile(t.Context(), 600*time.Millisecond)
+	if x.ok < 550 || x.failed > 0 || x.times.at(0.8) < 100*time.Millisecond {
+		t.Errorf("%s of 600, %v for four of five", &x, x.times.at(0.8))
+	}
+}
+
+// A turn for which nobody is free is told, and is a failure.
+func TestLoadTellsTurnsItCannotMake(t *testing.T) {
+	before := patience
+	patience = 50 * time.Millisecond
+	t.Cleanup(func() { patience = before })
+	n, freeze, thaw := frozen(t)
+	freeze()
+	time.AfterFunc(300*time.Millisecond, thaw)
+	var x tally
+	load{rate: 1000, see: x.see, next: func() (*node, string) { return n, "/" }}.forAWhile(t.Context(), 200*time.Millisecond)
+	if x.ok != readers || x.unasked < 50 || x.failed != x.unasked || !strings.Contains(x.String(), "could not be asked") {
+		t.Errorf("%s", &x)
 	}
 }

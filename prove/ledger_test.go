@@ -10,7 +10,7 @@ import (
 func TestLedgerCatchesWhatIsStillShown(t *testing.T) {
 	acked, here, there := time.Now(), new(node), new(node)
 	late := func(d time.Duration, status int, path, body string, header http.Header) answer {
-		return answer{from: here, path: path, begun: acked.Add(d), status: status, body: []byte(body), header: header}
+		return answer{from: here, path: path, planned: acked, begun: acked.Add(d), status: status, body: []byte(body), header: header}
 	}
 	const list, one, gone = "/api/v1/notices?limit=100", "/api/v1/notices/12345678", `{"error":{"code":"notice.withdrawn"}}`
 	const body = `{"items":[{"id":"x","code":"99999999"},{"code":"12345678","title":"y"}]}`
@@ -44,15 +44,22 @@ func TestLedgerCatchesWhatIsStillShown(t *testing.T) {
 	}
 }
 
-// What a process that stands still answers late is not its speed.
+// What a process that stands still answers late is not its speed, whether the
+// reader had asked before or his turn came meanwhile; what it answers to those
+// who come later is, though they wait for those who came before.
 func TestStandingStillIsNotSlow(t *testing.T) {
-	now := time.Now()
+	stopped := time.Now()
+	continued := stopped.Add(time.Second)
 	n := &node{}
 	g := newLedger()
-	g.see(answer{from: n, begun: now, took: time.Millisecond})
-	n.stood.Store(now.Add(time.Second).UnixNano())
-	g.see(answer{from: n, begun: now, took: time.Minute})
-	if len(g.times) != 1 || g.times.at(1) != time.Millisecond || g.reads != 2 {
-		t.Errorf("counted %v of %d", g.times, g.reads)
+	g.see(answer{from: n, planned: stopped.Add(-time.Second), begun: stopped.Add(-time.Second), took: time.Millisecond})
+	n.stood.Store(stopped.UnixNano())
+	n.stood.Store(continued.UnixNano())
+	g.see(answer{from: n, planned: stopped.Add(-1), begun: stopped.Add(-1), took: time.Second})
+	g.see(answer{from: n, planned: stopped.Add(1), begun: continued.Add(1), took: time.Second})
+	g.see(answer{from: n, planned: continued.Add(1), begun: continued.Add(time.Second), took: time.Minute})
+	g.see(answer{planned: stopped, err: errNotAsked})
+	if len(g.times) != 2 || g.times.at(0) != time.Millisecond || g.times.at(1) != time.Minute || g.reads != 4 || g.missed != 1 {
+		t.Errorf("counted %v of %d, %d missed", g.times, g.reads, g.missed)
 	}
 }

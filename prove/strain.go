@@ -75,7 +75,7 @@ func herd(ctx context.Context, l *lab) (outcome, error) {
 			turn++
 			return n, fmt.Sprintf("/api/v1/notices?limit=%d", 1+turn%documents)
 		}, see: func(a answer) {
-			if at := ready.Load(); at != 0 && a.begun.UnixNano() > at {
+			if at := ready.Load(); at != 0 && a.planned.UnixNano() > at {
 				t.see(a)
 			}
 		}}.run(background)

@@ -148,7 +148,6 @@ const byKey = "message/template/send"
 
 // keyedMishaps hit the template message, whose key lets it be tried again
 // whatever became of it.
-
 var keyedMishaps = []mishap{
 	{name: "-1 five times", fault: object{"kind": "errcode", "errcode": -1, "count": 5, "path": byKey}},
 	{name: "502 five times", fault: object{"kind": "status", "count": 5, "path": byKey}},
