@@ -68,10 +68,15 @@ func (s *Server) routePages(app *fiber.App) {
 const keyPage = "gongkai.page"
 
 func (s *Server) page(app *fiber.App, path string, h fiber.Handler) {
-	s.add(app, fiber.MethodGet, path, func(c *fiber.Ctx) error {
+	s.add(app, fiber.MethodGet, path, asPage(h))
+}
+
+// asPage makes the errors of a handler pages.
+func asPage(h fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
 		c.Context().SetUserValue(keyPage, true)
 		return h(c)
-	})
+	}
 }
 
 // wantsPage reports whether an error is to be told as a page: on a page's
@@ -96,6 +101,8 @@ func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
 		f.Title, f.Help = "没有这个页面", "请核对网址，或从首页和检索进入。"
 	case disclosure.CodeWithdrawn:
 		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
+	case disclosure.CodeNoInbox:
+		f.Title, f.Detail, f.Help = "这张卡片的记录已经清除", "", "公告本身仍可从首页和检索找到。"
 	case disclosure.CodeNoItem:
 		f.Help = "请从首页选择领域。"
 	case disclosure.CodeParam, disclosure.CodeCursor, disclosure.CodeText:

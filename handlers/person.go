@@ -96,11 +96,11 @@ func (s *Server) routePerson(app *fiber.App) {
 	s.add(app, fiber.MethodPost, "/api/v1/me/inbox/:id/read", me, s.readInbox)
 	s.add(app, fiber.MethodGet, "/api/v1/me/consents", me, s.listConsents)
 	s.add(app, fiber.MethodPost, "/api/v1/me/consents", me, s.hintConsent)
-	s.add(app, fiber.MethodGet, "/why/:signed", s.getWhy)
-	s.add(app, fiber.MethodPost, "/why/:signed", s.actWhy)
+	s.page(app, "/why/:signed", s.getWhy)
+	s.add(app, fiber.MethodPost, "/why/:signed", asPage(s.actWhy))
 	s.add(app, fiber.MethodGet, "/wechat/:app/callback", s.verifyCallback)
 	s.add(app, fiber.MethodPost, "/wechat/:app/callback", s.receiveCallback)
-	s.add(app, fiber.MethodGet, "/wechat/:app/oauth", s.authorize)
+	s.page(app, "/wechat/:app/oauth", s.authorize)
 	for _, code := range s.VerifyCodes {
 		s.add(app, fiber.MethodGet, "/MP_verify_"+code+".txt", func(c *fiber.Ctx) error { return c.SendString(code) })
 	}

@@ -178,10 +178,10 @@ const cookieState = "gk_oauth"
 //
 //	@Summary	网页授权登录
 //	@Tags		微信
+//	@Produce	html
 //	@Param		app		path	string	true	"official 或 appid"
 //	@Param		to		query	string	false	"登录后回到的本站路径"
-//	@Success	302
-//	@Failure	default	{object}	Problem
+//	@Success	302	{string}	string
 //	@Router		/wechat/{app}/oauth [get]
 func (s *Server) authorize(c *fiber.Ctx) error {
 	if s.WeChat == nil {
@@ -203,7 +203,7 @@ func (s *Server) authorize(c *fiber.Ctx) error {
 	state, to, _ := strings.Cut(c.Cookies(cookieState), "|")
 	c.Cookie(&fiber.Cookie{Name: cookieState, Path: "/wechat/", MaxAge: -1})
 	if state == "" || state != c.Query("state") {
-		return disclosure.Errorf(disclosure.CodeLogin, "登录的来路不对，请从页面上重新登录").On("state")
+		return disclosure.Errorf(disclosure.CodeLogin, "登录已过期或不是从本站发起的，请回到页面重新登录").On("state")
 	}
 	out, err := s.WeChat.SignIn(c.UserContext(), app, code)
 	if err != nil {

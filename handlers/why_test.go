@@ -47,3 +47,23 @@ func TestDigestPage(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOfLinkedPagesArePages: whoever follows the link of a card, or comes
+// back to a login that is over, is answered with a page and not with JSON.
+func TestErrorsOfLinkedPagesArePages(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.Signer, c.WeChat = plainSigner{}, struct{ handlers.WeChat }{} }) // nobody comes as far as WeChat
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"GET", "/why/17", "", 404, "这张卡片的记录已经清除"},
+		{"POST", "/why/17", "action=pause_all", 404, "这张卡片的记录已经清除"},
+		{"GET", "/wechat/official/oauth?code=bad&state=zzz", "", 401, "请回到页面重新登录"},
+	} {
+		got := w.call(t, tt.method, tt.path, opts{body: tt.body, want: tt.status, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
+		if !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") || !strings.Contains(string(got.body), tt.says) {
+			t.Errorf("%s %s: %s\n%.400s", tt.method, tt.path, got.header.Get("Content-Type"), got.body)
+		}
+	}
+}
