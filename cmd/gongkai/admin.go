@@ -120,7 +120,7 @@ func newHealthcheck(p *program) *cobra.Command {
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return err
+			return fmt.Errorf("服务没有回应；它没有运行，或者它的 ops_listen 不是 %s（%w）", c.OpsListen, err)
 		}
 		defer func() { _ = res.Body.Close() }()
 		if res.StatusCode != http.StatusOK {

@@ -204,7 +204,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		if cmd.Short == "" {
 			t.Errorf("%s has no description", cmd.CommandPath())
 		}
-		if out, code := run(t, nil, append(path, "--help")...); code != exitOK || !strings.Contains(out, "用法：") || strings.Contains(out, "help for") {
+		if out, code := run(t, nil, append(path, "--help")...); code != exitOK || !strings.Contains(out, "用法：") || strings.Contains(out, "help for") || strings.Contains(out, "(default") {
 			t.Errorf("%s --help: exit %d", cmd.CommandPath(), code)
 		}
 		for _, sub := range cmd.Commands() {

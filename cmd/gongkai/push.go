@@ -255,7 +255,7 @@ func (p *program) diagnose(ctx context.Context, s *session) ([]checkResult, erro
 	}
 	w, err := push.NewWeChat(push.WeChatConfig{APIURL: s.config.WeChat.APIURL, OpenURL: s.config.WeChat.OpenURL, Apps: apps}, s.Store, newLogger(p.log, s.config.Log.Level), p.now)
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("微信的配置：%w", err)
 	}
 	defer func() { _ = w.Close() }()
 	var results []checkResult

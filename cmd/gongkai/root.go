@@ -2,16 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"gongkai/internal/disclosure"
-	"gongkai/internal/store"
 	"gongkai/internal/wechatsim"
 )
 
@@ -43,27 +38,6 @@ func newRoot(p *program) *cobra.Command {
 		newDoctor(p), newMigrate(p), newOpenAPI(p), newHealthcheck(p), newVersion(p))
 	refineUsage(root)
 	return root
-}
-
-// message returns what a person is told of an error: an expected fault speaks
-// for itself, without the words of the layers it came through.
-func message(err error) string {
-	e := new(disclosure.Error)
-	switch {
-	case errors.Is(err, store.ErrNewerSchema):
-		return "数据库已由更新版本的 gongkai 升级过，请使用新版本的程序；旧程序不会打开它，以免损坏数据\n" + err.Error()
-	case !errors.As(err, &e):
-		return err.Error()
-	}
-	var b strings.Builder
-	b.WriteString(e.Detail)
-	if e.Code == disclosure.CodeUnavailable || e.Code == disclosure.CodeStoreFull {
-		fmt.Fprintf(&b, "\n%v", err) // whoever runs the command may see the cause
-	}
-	for _, f := range e.Fields {
-		fmt.Fprintf(&b, "\n  %s：%s（%s）", f.Field, f.Message, f.Code)
-	}
-	return b.String()
 }
 
 // print answers with v as JSON, or with text made by plain.

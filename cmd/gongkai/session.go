@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -43,24 +46,55 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path := c.sqliteFile(); path != "" {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return nil, usage("没有数据库 %s；请核对 --data，新建请先运行 gongkai serve 或 gongkai token create", path)
-		}
+	path, missing, err := c.lacksFile()
+	if errors.Is(err, os.ErrPermission) {
+		return nil, usage("没有权限读取数据库 %s；请以服务的用户或 root 运行（%w）", path, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if missing {
+		return nil, usage("没有数据库 %s；请用 --data 或 GONGKAI_DATA 指明服务的数据目录。新建请先运行 gongkai serve 或 gongkai token create", path)
 	}
 	return p.openConfigured(cmd.Context(), c)
 }
 
-// openOrCreate is open for the commands that a new installation begins with.
+// lacksFile tells whether the SQLite file is not there yet, and its full path;
+// "" on PostgreSQL.
+func (c *config) lacksFile() (path string, missing bool, err error) {
+	if path = c.sqliteFile(); path == "" {
+		return "", false, nil
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return path, false, err
+	}
+	_, err = os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return path, true, nil
+	}
+	return path, false, err
+}
+
+// openOrCreate is open for the commands that a new installation begins with. It
+// says so when it creates a database: beside a running server that means a
+// forgotten --data, and what is written here would never be seen there.
 func (p *program) openOrCreate(cmd *cobra.Command) (*session, error) {
 	c, err := p.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	path, missing, err := c.lacksFile()
 	if err != nil {
 		return nil, err
 	}
 	if err := makeDataDir(c); err != nil {
 		return nil, err
 	}
-	return p.openConfigured(cmd.Context(), c)
+	s, err := p.openConfigured(cmd.Context(), c)
+	if err == nil && missing {
+		fmt.Fprintf(p.log, "注意：新建了数据库 %s。如果服务已经装在别处，这不是它的数据库：请删去这个文件，用 --data 或 GONGKAI_DATA 指明服务的数据目录再来一次。\n", path)
+	}
+	return s, err
 }
 
 func (p *program) openConfigured(ctx context.Context, c *config) (*session, error) {
@@ -105,7 +139,7 @@ func (s *session) actor(ctx context.Context, p *program, cmd *cobra.Command) (di
 	if path, ok := strings.CutPrefix(secret, "@"); ok {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return disclosure.Actor{}, usage("--as：%w", err)
+			return disclosure.Actor{}, usage("--as 指的令牌文件读不出：%w", err)
 		}
 		secret = strings.TrimSpace(string(b))
 	}

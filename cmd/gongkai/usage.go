@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -41,7 +42,7 @@ func printUsage(cmd *cobra.Command) error {
 		flags *pflag.FlagSet
 	}{{"选项", cmd.LocalFlags()}, {"共用的选项", cmd.InheritedFlags()}} {
 		if part.flags.HasAvailableFlags() {
-			fmt.Fprintf(&b, "\n\n%s：\n%s", part.title, strings.TrimRightFunc(part.flags.FlagUsages(), unicode.IsSpace))
+			fmt.Fprintf(&b, "\n\n%s：\n%s", part.title, flagUsages(part.flags))
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
@@ -49,6 +50,13 @@ func printUsage(cmd *cobra.Command) error {
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStderr(), b.String())
 	return err
+}
+
+var defaultNote = regexp.MustCompile(`(?m) \(default (.*)\)$`)
+
+// flagUsages lists flags as pflag does, with its one English word translated.
+func flagUsages(flags *pflag.FlagSet) string {
+	return defaultNote.ReplaceAllString(strings.TrimRightFunc(flags.FlagUsages(), unicode.IsSpace), "（默认 $1）")
 }
 
 // completionHelp says how each shell takes up its script.

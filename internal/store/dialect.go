@@ -148,6 +148,8 @@ func fault(err error) error {
 			return unavailable()
 		case sqlite3.SQLITE_CONSTRAINT:
 			return constraint(err)
+		case sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %w", ErrNotDatabase, err)
 		}
 		return err
 	}

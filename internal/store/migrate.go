@@ -18,6 +18,10 @@ var migrations embed.FS
 // ErrNewerSchema means that a newer gongkai has upgraded the database.
 var ErrNewerSchema = errors.New("store: the database was upgraded by a newer version of gongkai; please use that version")
 
+// ErrNotDatabase means that the SQLite file is something else, or so damaged that
+// it looks so.
+var ErrNotDatabase = errors.New("store: not a SQLite database")
+
 func (s *Store) provider() (*goose.Provider, error) {
 	sub, err := fs.Sub(migrations, s.d.migrations)
 	if err != nil {
