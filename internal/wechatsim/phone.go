@@ -9,6 +9,7 @@ import (
 )
 
 //go:generate go tool -modfile=../../tools/go.mod templ generate -log-level=error
+//go:generate sed -i "/^.. templ: version/{n;s/^package/\\n&/}" pages_templ.go
 
 //go:embed assets
 var assets embed.FS
