@@ -1,7 +1,7 @@
 // Package publish is the only writer of notices: draft → submit → publish →
 // correct, terminate or withdraw. It looks up what a step needs, lets package
 // disclosure decide, and has package store commit; nothing else. What the store
-// may not hold in clear – by what a person finds the own row, the number a caller
+// may not hold in clear – what people find their own row by, the number a caller
 // left – it hashes or seals on the way.
 package publish
 
