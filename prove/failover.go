@@ -186,22 +186,28 @@ func (l *lab) clusterFailover(ctx context.Context) (*failover, error) {
 }
 
 // shared reports whether the second instance is served by Redis all that the
-// first has just read: enough documents to be on every primary.
+// first has just read: enough documents to be on every primary. What is refused
+// is not shared, though nothing is read for it.
 func shared(nodes [2]*node, fresh func() string) bool {
 	const documents = 24
 	paths := make([]string, documents)
 	for i := range paths {
 		paths[i] = fresh()
 	}
-	for _, path := range paths {
-		load{}.get(http.DefaultClient, nodes[0], path)
+	all := func(n *node) bool {
+		for _, path := range paths {
+			if (load{}).get(http.DefaultClient, n, path).status != http.StatusOK {
+				return false
+			}
+		}
+		return true
 	}
-	before, err := nodes[1].metric(fromStore)
-	if err != nil {
+	if !all(nodes[0]) {
 		return false
 	}
-	for _, path := range paths {
-		load{}.get(http.DefaultClient, nodes[1], path)
+	before, err := nodes[1].metric(fromStore)
+	if err != nil || !all(nodes[1]) {
+		return false
 	}
 	after, err := nodes[1].metric(fromStore)
 	return err == nil && after == before

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -188,6 +190,7 @@ func TestDuringCountsWhatHangsAfterwards(t *testing.T) {
 	reads, back, err := (&lab{}).during(t.Context(), n, "11111111", func() error {
 		wait(t.Context(), 100*time.Millisecond)
 		freeze()
+		wait(t.Context(), 100*time.Millisecond) // some have asked, and wait
 		time.AfterFunc(400*time.Millisecond, thaw)
 		return nil
 	})
@@ -220,5 +223,107 @@ func TestLoadTellsTurnsItCannotMake(t *testing.T) {
 	load{rate: 1000, see: x.see, next: func() (*node, string) { return n, "/" }}.forAWhile(t.Context(), 200*time.Millisecond)
 	if x.ok != readers || x.unasked < 50 || x.failed != x.unasked || !strings.Contains(x.String(), "could not be asked") {
 		t.Errorf("%s", &x)
+	}
+}
+
+// What is refused is not shared, though the database is not read for it.
+func TestRefusalsAreNotShared(t *testing.T) {
+	var refusing [2]bool
+	var nodes [2]*node
+	for i := range nodes {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/metrics":
+				_, _ = w.Write([]byte(fromStore + " 7\n"))
+			case refusing[i]:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}))
+		defer server.Close()
+		nodes[i] = &node{url: server.URL, ops: server.URL}
+	}
+	for _, c := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
+		refusing = c
+		if got, want := shared(nodes, func() string { return "/a" }), !c[0] && !c[1]; got != want {
+			t.Errorf("refusing %v: shared %v", c, got)
+		}
+	}
+}
+
+// A document that is refused is no clean one.
+func TestHuntTellsRefusedDocuments(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/v1/home":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/api/v1/notices/12345678/head":
+			_, _ = w.Write([]byte("甲的号码"))
+		}
+	}))
+	defer server.Close()
+	h := &hunt{words: []string{"乙", "甲"}}
+	h.documents(&node{url: server.URL}, "12345678")
+	if listed(h.refused) != "/api/v1/home: 503" || listed(h.found) != "/api/v1/notices/12345678/head" {
+		t.Errorf("refused %v, found %v", h.refused, h.found)
+	}
+}
+
+// Not to find what was nowhere to be found is no proof.
+func TestPurgeAsksForWhatWasThere(t *testing.T) {
+	for want, before := range map[string]map[string][]string{
+		"nowhere":              {"/list": {"/list"}, "题": {inRedis, "gongkai.db-wal"}, "文": {"gongkai.db"}},
+		"/list":                {"/list": nil, "题": {inRedis, "gongkai.db"}},
+		"文":                    {"题": {inRedis, "gongkai.db"}, "文": {inRedis, "log"}},
+		"anything in Redis":    {"题": {"gongkai.db"}},
+		"anything in Redis, 题": {"题": nil},
+	} {
+		if got := listed(unfound(before)); got != want {
+			t.Errorf("%v: %s, want %s", before, got, want)
+		}
+	}
+}
+
+// A limit that is not asked at all, as on a path that does not exist, is not
+// kept.
+func TestOnlyAnswersAndRefusalsCountForALimit(t *testing.T) {
+	for status, want := range map[int]string{200: "true <nil>", 429: "false <nil>", 404: "error", 503: "error", 0: "error"} {
+		passed, err := letThrough(answer{status: status})
+		if got := fmt.Sprint(passed, " ", err); got != want && (want != "error" || err == nil) {
+			t.Errorf("%d: %s, want %s", status, got, want)
+		}
+	}
+}
+
+// Nobody drips on a closed port; to be told to go later is no error.
+func TestDripNeedsAConnection(t *testing.T) {
+	closed, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dripAll(t.Context(), 3, closed)(); err == nil {
+		t.Error("a closed port was dripped on")
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if err := dripAll(ctx, 3, strings.TrimPrefix(server.URL, "http://"))(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A crash on a disk that cannot be written is no word about it.
+func TestLastWordsOnAReadOnlyDisk(t *testing.T) {
+	for words, want := range map[string]bool{
+		"gongkai: 锁文件：open /x/gongkai.db.lock: read-only file system": true,
+		"":                                      false,
+		"gongkai: out of luck":                  false,
+		"panic: open /x: read-only file system": false,
+		"panic: open /x: read-only file system\n\ngoroutine 1 [running]:\nmain.main()": false,
+		"SIGBUS: bus error: read-only file system":                                     false,
+	} {
+		if got := saysReadOnly(words); got != want {
+			t.Errorf("%q: %v", words, got)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,10 +29,35 @@ func (l *lab) madeUpID() string {
 	return id + string("10X98765432"[sum%11])
 }
 
-// everywhere are the public documents a reader can ask for; %s is a code.
-var everywhere = []string{"/api/v1/notices", "/api/v1/notices/%s", "/api/v1/notices/%s/revisions", "/api/v1/notices/%s/revisions/1",
-	"/api/v1/notices/%s/head", "/api/v1/home", "/api/v1/changes", "/api/v1/catalog", "/api/v1/catalog.csv", "/api/v1/feed",
-	"/api/v1/notices?q=%%E5%%85%%AC", "/api/v1/notice-types?limit=100"}
+// everywhere are the public documents a reader can ask for; {} is a code.
+var everywhere = []string{"/api/v1/notices", "/api/v1/notices/{}", "/api/v1/notices/{}/revisions", "/api/v1/notices/{}/revisions/1",
+	"/api/v1/notices/{}/head", "/api/v1/home", "/api/v1/changes", "/api/v1/catalog", "/api/v1/catalog.csv", "/api/v1/feeds/all.atom",
+	"/api/v1/feeds/all.json", "/api/v1/deadlines.ics", "/api/v1/notices?q=%E5%85%AC", "/api/v1/notice-types?limit=100"}
+
+// hunt looks for words in what leaves the office.
+type hunt struct {
+	words          []string
+	found, refused []string // where
+}
+
+func (h *hunt) look(where string, b []byte) {
+	if slices.ContainsFunc(h.words, func(w string) bool { return bytes.Contains(b, []byte(w)) }) {
+		h.found = append(h.found, where)
+	}
+}
+
+// documents looks at all public documents of an instance. One that is refused
+// shows nothing, and is no proof.
+func (h *hunt) documents(n *node, code string) {
+	for _, path := range everywhere {
+		path = strings.ReplaceAll(path, "{}", code)
+		a := load{}.get(http.DefaultClient, n, path)
+		if a.status != http.StatusOK || a.err != nil {
+			h.refused = append(h.refused, fmt.Sprintf("%s: %d", path, a.status))
+		}
+		h.look(path, a.body)
+	}
+}
 
 // leave has a caller of the hotline leave a number to be called back at, and
 // returns all that answered: the turns with their states, and the list of staff.
@@ -77,17 +103,12 @@ func personalData(ctx context.Context, l *lab) (outcome, error) {
 		return outcome{}, err
 	}
 	drafts, id, number := 0, l.person, fmt.Sprintf("199%08d", l.rand.IntN(1e8))
-	var found []string
-	look := func(where string, b []byte) {
-		if bytes.Contains(b, []byte(id)) || bytes.Contains(b, []byte(number)) {
-			found = append(found, where)
-		}
-	}
+	h := &hunt{words: []string{id, number}}
 	turns, err := l.leave(ctx, c, number)
 	if err != nil {
 		return outcome{}, err
 	}
-	look("turns and the list of staff", turns)
+	h.look("turns and the list of staff", turns)
 	for typ, fields := range c.office.templates {
 		if !bytes.Contains(fields, []byte(id)) {
 			continue
@@ -98,16 +119,11 @@ func personalData(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, fmt.Errorf("%s: %w", typ, err)
 		}
 		for _, n := range c.nodes {
-			for _, path := range everywhere {
-				if strings.Contains(path, "%s") {
-					path = fmt.Sprintf(path, made.code)
-				}
-				look(path, (load{}).get(http.DefaultClient, n, path).body)
-			}
+			h.documents(n, made.code)
 		}
 	}
 	for i, n := range c.nodes {
-		look(fmt.Sprintf("log %d", i), n.log.bytes())
+		h.look(fmt.Sprintf("log %d", i), n.log.bytes())
 		res, err := http.Get(n.ops + "/metrics")
 		if err != nil {
 			return outcome{}, err
@@ -117,16 +133,17 @@ func personalData(ctx context.Context, l *lab) (outcome, error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		look("metrics", b)
+		h.look("metrics", b)
 	}
 	dump, err := l.redisDump(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
-	look("Redis", dump)
-	found = append(found, l.sampled.found...)
-	return outcome{figure: fmt.Sprintf("%d types with an ID number, a caller's number; of the whole run %s; found in: %s", drafts, &l.sampled, listed(found)), mark: "nowhere",
-		passed: len(found) == 0 && drafts > 0}, nil
+	h.look("Redis", dump)
+	h.found = append(h.found, l.sampled.found...)
+	return outcome{figure: fmt.Sprintf("%d types with an ID number, a caller's number; of the whole run %s; found in: %s; documents refused: %s",
+		drafts, &l.sampled, listed(h.found), listed(h.refused)), mark: "nowhere; nothing refused",
+		passed: len(h.found)+len(h.refused) == 0 && drafts > 0}, nil
 }
 
 func listed(places []string) string {
@@ -150,74 +167,119 @@ func (l *lab) redisDump(ctx context.Context) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// purged erases a notice and looks for every word of it on the disk.
+// purged erases a notice and looks for every word of it on the disk, where each
+// was found before.
 func purged(ctx context.Context, l *lab) (outcome, error) {
 	dir, n, o, err := l.alone(ctx, "--redis", l.redisURL())
 	if err != nil {
 		return outcome{}, err
 	}
 	secret := fmt.Sprintf("QXJZ%012d", l.rand.Int64N(1e12))
-	file, err := o.upload(ctx, n, "%PDF-1.4\n"+secret+"附件\n%%EOF\n")
-	if err != nil {
-		return outcome{}, err
-	}
 	for range 20 { // so that the secret does not lie alone on its pages
 		if _, err := o.publishTender(ctx, n); err != nil {
 			return outcome{}, err
 		}
 	}
-	draft := o.draft(tender, secret+"号工程招标公告")
-	draft["project"] = object{"code": secret, "name": secret}
-	draft["attachments"] = []string{file}
-	made, err := o.publish(ctx, n, draft)
+	made, words, err := o.publishSecret(ctx, n, secret)
 	if err != nil {
 		return outcome{}, err
 	}
-	var correction struct{ ID string }
-	err = o.call(ctx, n, "POST", "/api/v1/staff/notices/"+made.id+"/correct", o.editor,
-		object{"reason": secret, "changes": object{"summary": secret + "摘要"}}, http.StatusCreated, &correction)
-	if err != nil {
-		return outcome{}, err
-	}
-	if err := o.release(ctx, n, correction.ID); err != nil {
-		return outcome{}, err
-	}
+	before := map[string][]string{}
 	for _, path := range []string{"/api/v1/notices", "/api/v1/notices/" + made.code, "/api/v1/notices?q=" + secret} {
-		load{}.get(http.DefaultClient, n, path) // so that it is in every cache
+		if a := (load{}).get(http.DefaultClient, n, path); bytes.Contains(a.body, []byte(secret)) { // now it is in every cache
+			before[path] = []string{path}
+		} else {
+			before[path] = nil
+		}
+	}
+	for _, word := range words {
+		if before[word], err = l.traces(ctx, dir, n, word); err != nil {
+			return outcome{}, err
+		}
+	}
+	if blind := unfound(before); len(blind) > 0 {
+		return outcome{figure: "before the erasure nowhere to be found: " + listed(blind), mark: "found before, then nowhere"}, nil
 	}
 	if err := o.withdraw(ctx, n, made.id, true); err != nil {
 		return outcome{}, err
 	}
 	load{}.get(http.DefaultClient, n, "/api/v1/notices")
 	wait(ctx, time.Second)
+	if _, err := l.cli(ctx, "backup", "create", filepath.Join(dir, "after.db"), "--data", dir); err != nil {
+		return outcome{}, err
+	}
+	var left []string
+	for _, word := range []string{secret, strings.ToLower(secret)} { // the index keeps lower case
+		found, err := l.traces(ctx, dir, n, word)
+		if err != nil {
+			return outcome{}, err
+		}
+		left = append(left, found...)
+	}
+	return outcome{figure: fmt.Sprintf("%d texts found in public answers, Redis and on the disk before the erasure; after it the erased words are in: %s", len(words), listed(left)),
+		mark: "found before, then nowhere", passed: len(left) == 0}, nil
+}
+
+// publishSecret publishes and corrects a notice with an attachment, and returns
+// its texts, each of which begins with the secret.
+func (o *office) publishSecret(ctx context.Context, n *node, secret string) (made notice, words []string, err error) {
+	title, reason, summary, attached := secret+"号工程招标公告", secret+"更正", secret+"摘要", secret+"附件"
+	file, err := o.upload(ctx, n, "%PDF-1.4\n"+attached+"\n%%EOF\n")
+	if err != nil {
+		return notice{}, nil, err
+	}
+	draft := o.draft(tender, title)
+	draft["project"] = object{"code": secret, "name": secret}
+	draft["attachments"] = []string{file}
+	if made, err = o.publish(ctx, n, draft); err != nil {
+		return notice{}, nil, err
+	}
+	var correction struct{ ID string }
+	if err := o.call(ctx, n, "POST", "/api/v1/staff/notices/"+made.id+"/correct", o.editor,
+		object{"reason": reason, "changes": object{"summary": summary}}, http.StatusCreated, &correction); err != nil {
+		return notice{}, nil, err
+	}
+	return made, []string{title, reason, summary, attached}, o.release(ctx, n, correction.ID)
+}
+
+const inRedis = "Redis"
+
+// traces are the places where a word is found: Redis, the log and the files of
+// the data directory.
+func (l *lab) traces(ctx context.Context, dir string, n *node, word string) (places []string, err error) {
+	h := &hunt{words: []string{word}}
 	dump, err := l.redisDump(ctx)
 	if err != nil {
-		return outcome{}, err
+		return nil, err
 	}
-	var found []string
-	if bytes.Contains(dump, []byte(secret)) {
-		found = append(found, "Redis")
-	}
-	if bytes.Contains(n.log.bytes(), []byte(secret)) {
-		found = append(found, "log")
-	}
-	backup := filepath.Join(dir, "after.db")
-	if _, err := l.cli(ctx, "backup", "create", backup, "--data", dir); err != nil {
-		return outcome{}, err
-	}
+	h.look(inRedis, dump)
+	h.look("log", n.log.bytes())
 	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		for _, word := range []string{secret, strings.ToLower(secret)} { // the index keeps lower case
-			if bytes.Contains(b, []byte(word)) {
-				found = append(found, d.Name())
-			}
-		}
+		h.look(d.Name(), b)
 		return err
 	})
-	return outcome{figure: "the erased words are in: " + listed(found), mark: "nowhere", passed: len(found) == 0}, err
+	return h.found, err
+}
+
+// unfound are the texts that were nowhere before, and Redis if it had none of
+// them: not to find them afterwards would prove nothing.
+func unfound(before map[string][]string) (blind []string) {
+	redis := false
+	for what, places := range before {
+		redis = redis || slices.Contains(places, inRedis)
+		if len(places) == 0 || !strings.HasPrefix(what, "/") && !slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(p, "gongkai.db") }) {
+			blind = append(blind, what)
+		}
+	}
+	if !redis {
+		blind = append(blind, "anything in "+inRedis)
+	}
+	slices.Sort(blind)
+	return blind
 }
 
 // upload keeps a file and returns its number.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -29,13 +28,26 @@ func suite(folder, tests, mark string) func(context.Context, *lab) (outcome, err
 		if err != nil {
 			return outcome{figure: fmt.Sprintf("%s: %s", folder, cause(out)), mark: mark}, nil
 		}
-		ran := bytes.Count(out, []byte("--- PASS: "))
-		figure := []string{fmt.Sprintf("%d tests of %s hold", ran, folder)}
+		figure := []string{fmt.Sprintf("%d tests of %s hold", len(strings.Split(tests, "|")), folder)}
+		if missing := unproved(tests, out); len(missing) > 0 {
+			return outcome{figure: fmt.Sprintf("%s: not run or skipped: %s", folder, listed(missing)), mark: mark}, nil
+		}
 		for _, m := range logged.FindAllSubmatch(out, 3) {
 			figure = append(figure, string(m[1]))
 		}
-		return outcome{figure: strings.Join(figure, "; "), mark: mark, passed: ran > 0}, nil
+		return outcome{figure: strings.Join(figure, "; "), mark: mark, passed: true}, nil
 	}
+}
+
+// unproved are those of the tests of which the output does not say that they
+// passed: renamed, skipped or never run.
+func unproved(tests string, out []byte) (missing []string) {
+	for name := range strings.SplitSeq(tests, "|") {
+		if !regexp.MustCompile(`(?m)^--- PASS: ` + regexp.QuoteMeta(name) + ` \(`).Match(out) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // broke is how the output of a test begins to say why it failed.

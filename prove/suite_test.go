@@ -21,3 +21,20 @@ func TestCauseOfFailure(t *testing.T) {
 		}
 	}
 }
+
+// A test that was renamed, skipped or has lost all but its subtests proves
+// nothing, whatever others passed.
+func TestEachTestOfASuiteIsAskedFor(t *testing.T) {
+	for out, missing := range map[string]string{
+		"--- PASS: TestA (0.10s)\n    --- PASS: TestA/x (0.10s)\n--- PASS: TestB (0.00s)\nPASS\n": "nowhere",
+		"--- PASS: TestA (0.10s)\n    --- PASS: TestA/x (0.10s)\nPASS\n":                          "TestB",
+		"--- PASS: TestA (0.10s)\n--- PASS: TestBetter (0.00s)\nPASS\n":                           "TestB",
+		"--- PASS: TestA (0.10s)\n--- SKIP: TestB (0.00s)\nPASS\n":                                "TestB",
+		"--- PASS: TestA (0.10s)\n    --- PASS: TestB (0.10s)\nPASS\n":                            "TestB",
+		"testing: warning: no tests to run\nPASS\n":                                               "TestA, TestB",
+	} {
+		if got := listed(unproved("TestA|TestB", []byte(out))); got != missing {
+			t.Errorf("%q: missing %s, want %s", out, got, missing)
+		}
+	}
+}
