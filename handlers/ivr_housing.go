@@ -89,12 +89,16 @@ func pressTail(ctx context.Context, c *call, _ string) error {
 		c.refuse("请输入四位。")
 		return nil
 	}
-	if c.locked() {
+	rows, err := c.residents(ctx)
+	if err != nil && !gone(err) {
+		return err
+	}
+	if c.locked() || !c.mayTry(ctx, rows) {
 		c.toOperator("locked")
 		return nil
 	}
-	row, found, err := c.ownRow(ctx, c.typed, strings.Replace(tail, "*", "X", 1))
-	if err != nil && !gone(err) {
+	row, found, err := c.ownRow(ctx, rows, strings.Replace(tail, "*", "X", 1))
+	if err != nil {
 		return err
 	}
 	if !found {
@@ -113,6 +117,31 @@ func (c *call) locked() bool {
 	}
 	m, ok := c.missed.GetIfPresent(c.in.caller)
 	return ok && c.in.caller != "" && m.n >= maxTries && c.now.Sub(m.last) < lockTime
+}
+
+// mayTry counts an attempt at the number typed, in one count with the look-up on
+// the web: whoever withholds the own number and calls again and again tries no
+// more ends of it than anybody. A number nobody has is counted as it was typed,
+// so that it is answered like one that somebody has.
+func (c *call) mayTry(ctx context.Context, rows []residentRow) bool {
+	if c.again {
+		return true
+	}
+	numbers := map[string]bool{}
+	for _, row := range rows {
+		if typedWhole(typeable(row.No), c.typed) {
+			numbers[disclosure.AcceptanceNo(row.No)] = true
+		}
+	}
+	if len(numbers) == 0 {
+		numbers[c.typed] = true
+	}
+	may := true
+	for number := range numbers {
+		_, ok := c.server.lookups.number.take(ctx, number)
+		may = may && ok
+	}
+	return may
 }
 
 func (c *call) missedOnce() {
@@ -198,11 +227,7 @@ func spokenRow(columns []disclosure.Field, cells map[string]any) string {
 
 // ownRow finds the row of the acceptance number typed whose ID number ends so.
 // More than one that fits is none.
-func (c *call) ownRow(ctx context.Context, typed, tail string) (int, bool, error) {
-	rows, err := c.residents(ctx)
-	if err != nil {
-		return 0, false, err
-	}
+func (c *call) ownRow(ctx context.Context, rows []residentRow, tail string) (int, bool, error) {
 	found, n := 0, 0
 	for i, row := range rows {
 		known := strings.ToUpper(row.Tail)
@@ -213,7 +238,7 @@ func (c *call) ownRow(ctx context.Context, typed, tail string) (int, bool, error
 		if len(known) == 0 {
 			fits = 0
 		}
-		if number := typeable(row.No); typedWhole(number, typed) && fits == 1 {
+		if number := typeable(row.No); typedWhole(number, c.typed) && fits == 1 {
 			found, n = i, n+1
 		}
 	}

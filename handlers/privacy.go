@@ -147,7 +147,7 @@ func lookupJSON(r disclosure.LookupResult, b LookupBody, now time.Time) LookupAn
 type quota struct{ limiter *throttled.GCRARateLimiterCtx }
 
 // lookupQuotas bound the trying of numbers: by one client, and for one
-// acceptance number from anywhere.
+// acceptance number from anywhere, the telephone included.
 type lookupQuotas struct{ client, number quota }
 
 func newLookupQuotas(now func() time.Time) (lookupQuotas, error) {
@@ -159,14 +159,21 @@ func newLookupQuotas(now func() time.Time) (lookupQuotas, error) {
 	return lookupQuotas{quota{client}, quota{number}}, err
 }
 
-// admit counts one attempt, or answers 429. An attempt that races with others
-// for the counter is refused too: here no limit may be passed by haste.
-func (q quota) admit(s *Server, ctx *fasthttp.RequestCtx, key string) bool {
+// take counts one attempt. If there were too many, ok is false and wait is the
+// time to the next. An attempt that races with others for the counter is refused
+// too: here no limit may be passed by haste.
+func (q quota) take(ctx context.Context, key string) (wait time.Duration, ok bool) {
 	limited, result, err := q.limiter.RateLimitCtx(ctx, key, 1)
-	if err == nil && !limited {
+	return result.RetryAfter, err == nil && !limited
+}
+
+// admit counts one attempt, or answers 429.
+func (q quota) admit(s *Server, ctx *fasthttp.RequestCtx, key string) bool {
+	wait, ok := q.take(ctx, key)
+	if ok {
 		return true
 	}
-	seconds := max(int((result.RetryAfter+time.Second-1)/time.Second), 1)
+	seconds := max(int((wait+time.Second-1)/time.Second), 1)
 	ctx.Response.Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
 	s.fail(ctx, disclosure.Errorf(disclosure.CodeRateLimited, "查询过于频繁，请在 %d 秒后重试", seconds))
 	return false

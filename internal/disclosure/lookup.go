@@ -40,6 +40,9 @@ func ParseLookup(batch, acceptanceNo, tail string) (LookupQuery, error) {
 	return q, invalid(CodeParam, l)
 }
 
+// AcceptanceNo writes an acceptance number (受理编号) as LookupQuery has it.
+func AcceptanceNo(s string) string { return typedForm(s) }
+
 // typedForm writes a number that may be typed in several ways in one: width,
 // case, blanks and invisible characters do not count.
 func typedForm(s string) string {
