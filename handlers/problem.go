@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -126,6 +127,9 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	h := &ctx.Response.Header
 	if e.Code == disclosure.CodeNoToken || e.Code == disclosure.CodeBadToken {
 		h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		if bytes.HasPrefix(ctx.Path(), []byte(hotlinePrefix)) { // all that some telephone engines can send
+			h.Add(fiber.HeaderWWWAuthenticate, `Basic realm="gongkai", charset="UTF-8"`)
+		}
 	}
 	if e.Code == disclosure.CodeUnavailable && len(h.Peek(fiber.HeaderRetryAfter)) == 0 {
 		h.Set(fiber.HeaderRetryAfter, "2")
