@@ -17,15 +17,17 @@ import (
 	"gongkai/internal/speech"
 )
 
+const hotlinePrefix = "/api/v1/ivr/"
+
 // routeHotline mounts the telephone hotline.
 func (s *Server) routeHotline(app *fiber.App) {
 	caller := s.authenticateHotline(disclosure.RoleIVR)
 	tester := s.authenticateHotline(disclosure.RoleIVR, disclosure.RoleEditor, disclosure.RoleReviewer, disclosure.RoleAdmin)
 	s.add(app, fiber.MethodGet, turnPath, s.turnHotline)
 	s.add(app, fiber.MethodPost, turnPath, s.turnHotline)
-	s.add(app, fiber.MethodPost, "/api/v1/ivr/event", caller, s.noteEvent)
-	s.add(app, fiber.MethodGet, "/api/v1/ivr/say", tester, s.sayText)
-	s.add(app, fiber.MethodGet, "/api/v1/ivr/audio/:file", s.getAudio)
+	s.add(app, fiber.MethodPost, hotlinePrefix+"event", caller, s.noteEvent)
+	s.add(app, fiber.MethodGet, hotlinePrefix+"say", tester, s.sayText)
+	s.add(app, fiber.MethodGet, audioPath+":file", s.getAudio)
 }
 
 // TurnParams documents what a telephone engine sends, in the query, as a form or
@@ -82,7 +84,9 @@ func (s *Server) turnHotline(c *fiber.Ctx) error {
 		h.metrics.failures.Inc()
 		r.turn = h.degraded(in)
 	}
-	h.metrics.turns.WithLabelValues(r.turn.node, in.event).Inc()
+	if !r.turn.again {
+		h.metrics.turns.WithLabelValues(r.turn.node, in.event).Inc()
+	}
 	h.metrics.duration.Observe(s.Now().Sub(start).Seconds())
 	return h.send(c, r.turn, in)
 }
@@ -256,8 +260,11 @@ const (
 //	@Router		/api/v1/ivr/say [get]
 func (s *Server) sayText(c *fiber.Ctx) error {
 	text := string(c.Context().QueryArgs().Peek("text"))
-	if n := utf8.RuneCountInString(text); n > maxSayText || !utf8.ValidString(text) {
-		return disclosure.Errorf(disclosure.CodeParam, "text 应为 UTF-8 文本，最多 %d 个字，现在是 %d 个", maxSayText, n).On("text")
+	if !utf8.ValidString(text) {
+		return disclosure.Errorf(disclosure.CodeParam, "text 不是 UTF-8 文本").On("text")
+	}
+	if n := utf8.RuneCountInString(text); n > maxSayText {
+		return disclosure.Errorf(disclosure.CodeParam, "text 最多 %d 个字，现在是 %d 个", maxSayText, n).On("text")
 	}
 	said := Said{Text: strings.Map(printable, text), Prompt: speech.Text(text)}
 	n := speech.Len(said.Prompt)

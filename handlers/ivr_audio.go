@@ -49,7 +49,7 @@ const (
 	voiceTimeout  = 10 * time.Second
 	audioWait     = 4 * time.Second // for a prompt that is being read aloud
 	voiceSlots    = 4
-	audioPath     = "/api/v1/ivr/audio/"
+	audioPath     = hotlinePrefix + "audio/"
 )
 
 func newAudioStore(v Voice, dir string, key []byte, s *Server) (*audioStore, error) {

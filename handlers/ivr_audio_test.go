@@ -241,8 +241,11 @@ func TestIVR18Say(t *testing.T) {
 		t.Errorf("length = %s characters, %s seconds", r.text("characters"), r.text("seconds"))
 	}
 	w.get(t, r.text("audio"))
-	for _, bad := range []string{strings.Repeat("字", 301), "\xff\xfe"} {
-		w.call(t, "GET", "/api/v1/ivr/say?"+url.Values{"text": {bad}}.Encode(), opts{as: "editor", want: 400})
+	for bad, detail := range map[string]string{strings.Repeat("字", 301): "现在是 301 个", "\xff\xfe": "不是 UTF-8", "好\xff": "不是 UTF-8"} {
+		r := w.call(t, "GET", "/api/v1/ivr/say?"+url.Values{"text": {bad}}.Encode(), opts{as: "editor", want: 400})
+		if !strings.Contains(r.text("detail"), detail) {
+			t.Errorf("%.10q: %s", bad, r.text("detail"))
+		}
 	}
 	if r := w.call(t, "GET", "/api/v1/ivr/say?text=", opts{as: "ivr", want: 200}); r.text("prompt") != "" {
 		t.Errorf("nothing is said %s", r.body)

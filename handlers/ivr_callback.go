@@ -163,6 +163,8 @@ func showNoted(_ context.Context, c *call, s *screen) error {
 }
 
 const (
+	callbackLength = 12 // digits of the longest number with its area code
+
 	callbackTime = time.Hour // less than this before the end of a day is too late to call that day
 	maxDaysShut  = 60
 )

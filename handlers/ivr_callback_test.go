@@ -270,6 +270,8 @@ func TestCallbackNotKept(t *testing.T) {
 	f.full = true
 	refused("full", "现在不能登记回电。正在为您转接人工")
 	f.full = false
+	refused("full, in the minute in which it is a retry", "现在不能登记回电")
+	w.advance(time.Minute)
 	if got := p.press("1"); got.node() != "noted" {
 		t.Errorf("tried again: %s", got.raw)
 	}

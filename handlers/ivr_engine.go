@@ -27,7 +27,7 @@ type hotline struct {
 	audio   *audioStore // nil without a voice
 	metrics *hotlineMetrics
 	rate    *throttled.GCRARateLimiterCtx
-	seen    *otter.Cache[string, time.Time] // request → when it first came
+	seen    *otter.Cache[string, *answered] // request → its answer
 	missed  *otter.Cache[string, missed]    // caller → failed look-ups
 	trusted *otter.Cache[string, time.Time] // token hash → when it was last good
 	slots   chan struct{}
@@ -36,13 +36,14 @@ type hotline struct {
 }
 
 const (
-	repeatWindow  = time.Minute // in which the same request is a retry
-	maxRemembered = 20_000
-	maxSilent     = 2 // silences in a row: once repeated, then a person
-	maxWrong      = 3 // keys in a row that make no sense, then a person
-	maxTries      = 3 // failed look-ups, then a person
-	lockTime      = 30 * time.Minute
-	maxTurns      = 512 // turns under way at once; more go to a person
+	repeatWindow   = time.Minute // in which the same request is a retry
+	maxAnswerBytes = 16 << 20    // of answers kept for that
+	maxRemembered  = 20_000
+	maxSilent      = 2 // silences in a row: once repeated, then a person
+	maxWrong       = 3 // keys in a row that make no sense, then a person
+	maxTries       = 3 // failed look-ups, then a person
+	lockTime       = 30 * time.Minute
+	maxTurns       = 512 // turns under way at once; more go to a person
 )
 
 // missed counts failed look-ups of one caller.
@@ -57,8 +58,9 @@ func newHotline(s *Server, c HotlineConfig) (*hotline, error) {
 		return nil, err
 	}
 	h := &hotline{HotlineConfig: c, server: s, nodes: dialogue(), log: s.log, now: s.Now, metrics: newHotlineMetrics(), slots: make(chan struct{}, maxTurns),
-		index:   &projectIndex{reader: s.Reader, now: s.Now},
-		seen:    otter.Must(&otter.Options[string, time.Time]{MaximumSize: maxRemembered}),
+		index: &projectIndex{reader: s.Reader, now: s.Now},
+		seen: otter.Must(&otter.Options[string, *answered]{MaximumWeight: maxAnswerBytes, Weigher: weighAnswer,
+			ExpiryCalculator: otter.ExpiryWriting[string, *answered](repeatWindow)}),
 		missed:  otter.Must(&otter.Options[string, missed]{MaximumSize: maxRemembered}),
 		trusted: otter.Must(&otter.Options[string, time.Time]{MaximumSize: 256}),
 	}
@@ -95,16 +97,18 @@ type turn struct {
 	audio    string // path of the prompt as a WAV file, or ""
 	node     string
 	notices  []string // codes of the notices the prompt says
+	again    bool     // the answer to a retry
 }
 
 type choice struct{ key, label string }
 
 // turnKeys says which keys to wait for. timeout is to the first key in seconds,
-// interdigit between keys.
+// interdigit between keys. all is for the whole entry, for engines that know
+// only that.
 type turnKeys struct {
-	min, max            int
-	keys                string
-	timeout, interdigit int
+	min, max                 int
+	keys                     string
+	timeout, interdigit, all int
 }
 
 // transferTo is where the call goes.
@@ -125,16 +129,34 @@ type call struct {
 // caller's.
 func (h *hotline) answer(ctx context.Context, in turnInput) (turn, error) {
 	c := &call{hotline: h, in: in, now: h.now()}
-	if in.event == eventHangup {
-		return turn{action: actionHangup, prompt: h.words(h.Wording.Goodbye, ""), node: nodeBye}, nil
-	}
-	if h.tooFast(ctx, in) {
+	if in.event != eventHangup && h.tooFast(ctx, in) {
 		c.toOperator("limited")
 		return *c.out, nil
 	}
-	c.again = h.repeated(in, &c.now)
+	before := c.recall()
+	var t turn
+	var err error
+	if before != nil && before.turn != nil {
+		t, err = c.repeat(ctx, before)
+	} else {
+		t, err = c.advance(ctx)
+	}
+	if err != nil {
+		return turn{}, err
+	}
+	t.again = c.again
+	return t, nil
+}
+
+// advance moves the call on by what the caller did and says where it is then.
+func (c *call) advance(ctx context.Context) (turn, error) {
+	if c.in.event == eventHangup {
+		t := turn{action: actionHangup, prompt: c.words(c.Wording.Goodbye, ""), node: nodeBye}
+		c.keep(c.callState, "", t)
+		return t, nil
+	}
 	var valid bool
-	c.callState, valid = h.unseal(in.state, in.call, c.now)
+	c.callState, valid = c.unseal(c.in.state, c.in.call, c.now)
 	if !valid {
 		c.callState = callState{node: nodeGreet, at: c.now.Truncate(time.Minute)}
 	}
@@ -146,23 +168,14 @@ func (h *hotline) answer(ctx context.Context, in turnInput) (turn, error) {
 		return turn{}, err
 	}
 	c.remember(before)
-	if c.out != nil {
-		c.out.state = h.seal(c.callState, in.call)
-		return *c.out, nil
+	pressed := c.callState
+	pressed.ids = slices.Clone(c.ids) // showing a node may pin others
+	note := c.note
+	t, err := c.render(ctx)
+	if err == nil {
+		c.keep(pressed, note, t)
 	}
-	return c.render(ctx)
-}
-
-// repeated reports whether the same request came a moment ago, and turns the
-// clock back to then, so that the answer is the same.
-func (h *hotline) repeated(in turnInput, now *time.Time) bool {
-	key := h.hash("request", strings.Join([]string{in.call, in.state, in.event, in.digits}, "\x00"))
-	if at, ok := h.seen.GetIfPresent(key); ok && now.Sub(at) < repeatWindow {
-		*now = at
-		return true
-	}
-	h.seen.Set(key, *now)
-	return false
+	return t, err
 }
 
 // tooFast reports whether a caller keys faster than people do.
@@ -186,7 +199,7 @@ func (c *call) press(ctx context.Context, valid bool) error {
 		c.hearSilence()
 	case key == keyRepeat:
 		c.silent, c.wrong = 0, 0
-	case key == keyBack && !(n.entry && len(c.in.digits) > 1):
+	case key == keyBack:
 		c.silent, c.wrong = 0, 0
 		return n.back(ctx, c)
 	default:
@@ -290,22 +303,28 @@ func (h *hotline) degraded(in turnInput) turn {
 // render says the node's prompt and which keys it waits for.
 func (c *call) render(ctx context.Context) (turn, error) {
 	s := screen{}
-	if err := c.nodes[c.node].show(ctx, c, &s); err != nil {
-		return turn{}, err
+	if c.out == nil {
+		if err := c.nodes[c.node].show(ctx, c, &s); err != nil {
+			return turn{}, err
+		}
 	}
-	if c.out != nil { // showing it found that a person has to answer
+	if c.out != nil { // pressing the key or showing the node found that a person has to answer
 		c.out.state = c.seal(c.callState, c.in.call)
 		return *c.out, nil
 	}
 	t := turn{action: actionCollect, node: c.node, options: s.options, handoff: s.handoff, notices: s.notices, state: c.seal(c.callState, c.in.call)}
 	t.prompt = c.note + s.prompt
 	t.input = turnKeys{min: 1, max: 1, timeout: 6, interdigit: 4, keys: c.keysOf(s)}
-	if c.nodes[c.node].entry { // showing may have led elsewhere
+	entry := c.nodes[c.node].entry // showing may have led elsewhere
+	if entry > 0 {
 		t.input.max, t.input.timeout, t.input.keys = maxTypedBytes, 8, "0123456789*"
 	}
+	pace := 1
 	if c.silent > 0 || c.in.slow {
-		t.input.timeout, t.input.interdigit = t.input.timeout*2, t.input.interdigit*2
+		pace = 2
 	}
+	t.input.timeout, t.input.interdigit = t.input.timeout*pace, t.input.interdigit*pace
+	t.input.all = t.input.timeout + entry*pace // a second or two for each key
 	return t, nil
 }
 

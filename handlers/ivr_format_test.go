@@ -74,7 +74,8 @@ func TestIVR16EveryNode(t *testing.T) {
 			if format == "vxml" && (elements["field"] != 1 || elements["grammar"] != 1 || elements["submit"] != 3 || elements["transfer"] != 1) {
 				t.Errorf("%s as VoiceXML has %v", node, elements)
 			}
-			if format == "httapi" && (elements["bind"] != 1 || elements["speak"] != 1) {
+			binds := map[bool]int{true: 2, false: 1}[p.last.Input.Max != "1"] // an entry ends at # or when no more keys come
+			if format == "httapi" && (elements["bind"] != binds || elements["speak"] != 1) {
 				t.Errorf("%s as httapi has %v", node, elements)
 			}
 		}
@@ -135,13 +136,37 @@ func goldenXML(t *testing.T, name string, body []byte) {
 // empty one # alone, and in silence an empty parameter.
 func TestIVR15HTTAPIKeys(t *testing.T) {
 	w := hotlineWorld(t)
-	for _, tt := range []struct{ digits, hears string }{{"000777#", "盐东镇道路改造工程"}, {"#", "请至少输入六位"}, {"", "请按项目编号"}} {
+	for _, tt := range []struct{ digits, hears string }{{"000777#", "盐东镇道路改造工程"}, {"000777", "盐东镇道路改造工程"}, {"#", "请至少输入六位"}, {"", "请按项目编号"},
+		{"0", "正在为您转接人工"}, {"0#", "正在为您转接人工"}, {"*#", "最新公告，请按一"}, {"*", "最新公告，请按一"}, {"12*#", "已经清除"}} {
 		p := w.dial(t)
 		p.press("1", "2")
 		form := url.Values{"session_id": {p.call}, "state": {p.last.State}, "digits": {tt.digits}, "format": {"httapi"}, "hostname": {"pbx"}}
 		r := w.call(t, "POST", turnPath, opts{as: "ivr", want: 200, body: form.Encode(), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
 		if _, said := wellFormed(t, r.body); !strings.HasPrefix(said, tt.hears) {
 			t.Errorf("digits=%q says %s, want %s", tt.digits, said, tt.hears)
+		}
+	}
+}
+
+// TestIVR15HTTAPITimes gives FreeSWITCH its two times as its source has them: from
+// key to key, and from the end of the prompt for all keys of an entry.
+func TestIVR15HTTAPITimes(t *testing.T) {
+	w := hotlineWorld(t)
+	times := regexp.MustCompile(`digit-timeout="(\d+)" input-timeout="(\d+)"`)
+	for _, tt := range []struct {
+		node, pace string
+		want       [2]string
+	}{
+		{"root", "", [2]string{"4000", "6000"}}, {"root", "slow", [2]string{"8000", "12000"}},
+		{"progress", "", [2]string{"4000", "28000"}}, {"progress", "slow", [2]string{"8000", "56000"}},
+		{"tail", "", [2]string{"4000", "12000"}}, {"callback", "", [2]string{"4000", "20000"}},
+	} {
+		p := w.dial(t)
+		p.press(everyNode[tt.node]...)
+		q := url.Values{"call_id": {p.call}, "state": {p.last.State}, "digits": {"9"}, "format": {"httapi"}, "pace": {tt.pace}}
+		body := w.call(t, "GET", turnPath+"?"+q.Encode(), opts{as: "ivr", want: 200}).body
+		if m := times.FindSubmatch(body); m == nil || string(m[1]) != tt.want[0] || string(m[2]) != tt.want[1] {
+			t.Errorf("%s %s: %q, want %s", tt.node, tt.pace, m, tt.want)
 		}
 	}
 }

@@ -38,37 +38,38 @@ const (
 )
 
 // node is one place of the dialogue. show says its prompt, press reacts to a key
-// or an entry, back leads to its parent. entry waits for several digits.
+// or an entry, back leads to its parent. entry is how many keys the longest
+// entry has, 0 where one key is awaited.
 type node struct {
 	show  func(context.Context, *call, *screen) error
 	press func(context.Context, *call, string) error
 	back  func(context.Context, *call) error
-	entry bool
+	entry int
 }
 
 // dialogue is every node by its name.
 func dialogue() map[string]node {
 	return map[string]node{
-		nodeGreet:    {showGreet, pressGreet, toNode(nodeGreet), false},
-		nodeRoot:     {showRoot, pressRoot, toNode(nodeRoot), false},
-		nodeSectors:  {showSectors, pressSectors, backToRoot, false},
-		nodeDept:     {showSectors, pressDept, toNode(nodeConsult), false},
-		nodeList:     {showList, pressList, backToSectors, false},
-		nodeHousing:  {showList, pressList, backToRoot, false},
-		nodeDetail:   {showDetail, pressDetail, backFromDetail, false},
-		nodeHandoff:  {showHandoff, pressNothing, toNode(nodeDetail), false},
-		nodeProgress: {showProgress, pressProgress, backToRoot, true},
-		nodePick:     {showPick, pressPick, toNode(nodeProgress), false},
-		nodeStages:   {showStages, pressStages, backFromStages, false},
-		nodeBatch:    {showBatch, pressBatch, backToHousing, false},
-		nodeOwn:      {showOwn, pressOwn, toNode(nodeBatch), true},
-		nodeTail:     {showTail, pressTail, toNode(nodeOwn), true},
-		nodeResult:   {showResult, pressNothing, toNode(nodeBatch), false},
-		nodeConsult:  {showConsult, pressConsult, backToRoot, false},
-		nodeCallback: {showCallback, pressCallback, toNode(nodeConsult), true},
-		nodeConfirm:  {showConfirm, pressConfirm, toNode(nodeCallback), false},
-		nodeNoted:    {showNoted, pressNothing, backToRoot, false},
-		nodeInfo:     {showInfo, pressNothing, toNode(nodeConsult), false},
+		nodeGreet:    {showGreet, pressGreet, toNode(nodeGreet), 0},
+		nodeRoot:     {showRoot, pressRoot, toNode(nodeRoot), 0},
+		nodeSectors:  {showSectors, pressSectors, backToRoot, 0},
+		nodeDept:     {showSectors, pressDept, toNode(nodeConsult), 0},
+		nodeList:     {showList, pressList, backToSectors, 0},
+		nodeHousing:  {showList, pressList, backToRoot, 0},
+		nodeDetail:   {showDetail, pressDetail, backFromDetail, 0},
+		nodeHandoff:  {showHandoff, pressNothing, toNode(nodeDetail), 0},
+		nodeProgress: {showProgress, pressProgress, backToRoot, maxTypedBytes},
+		nodePick:     {showPick, pressPick, toNode(nodeProgress), 0},
+		nodeStages:   {showStages, pressStages, backFromStages, 0},
+		nodeBatch:    {showBatch, pressBatch, backToHousing, 0},
+		nodeOwn:      {showOwn, pressOwn, toNode(nodeBatch), maxTypedBytes},
+		nodeTail:     {showTail, pressTail, toNode(nodeOwn), tailLength},
+		nodeResult:   {showResult, pressNothing, toNode(nodeBatch), 0},
+		nodeConsult:  {showConsult, pressConsult, backToRoot, 0},
+		nodeCallback: {showCallback, pressCallback, toNode(nodeConsult), callbackLength},
+		nodeConfirm:  {showConfirm, pressConfirm, toNode(nodeCallback), 0},
+		nodeNoted:    {showNoted, pressNothing, backToRoot, 0},
+		nodeInfo:     {showInfo, pressNothing, toNode(nodeConsult), 0},
 	}
 }
 
@@ -205,17 +206,13 @@ func (c *call) openList(ctx context.Context, page int) error {
 	if err != nil {
 		return err
 	}
-	from := page * itemsPerPage
-	if len(c.ids) > 0 && page > 0 {
-		last := c.ids[len(c.ids)-1]
-		if i := slices.IndexFunc(list.Items, func(n Summary) bool { return n.Code == last }); i >= 0 {
-			from = i + 1
-		}
+	from := 0
+	if page > 0 {
+		from = min(c.after(list.Items, page), len(list.Items))
 	}
-	from = min(from, len(list.Items))
 	to := min(from+itemsPerPage, len(list.Items))
 	if from == to && page > 0 {
-		c.more = false
+		c.more, c.note = false, "已经是最后一页。"
 		return nil
 	}
 	c.ids = nil
@@ -224,6 +221,18 @@ func (c *call) openList(ctx context.Context, page int) error {
 	}
 	c.page, c.chosen, c.more = page, 0, to < len(list.Items) && page+1 < listPages
 	return nil
+}
+
+// after is where the page begins that follows the pinned notices: behind the
+// last of them that is still listed. When none is, all of them were withdrawn,
+// and what followed has moved up by a page.
+func (c *call) after(list []Summary, page int) int {
+	for _, code := range slices.Backward(c.ids) {
+		if i := slices.IndexFunc(list, func(n Summary) bool { return n.Code == code }); i >= 0 {
+			return i + 1
+		}
+	}
+	return (page - 1) * itemsPerPage
 }
 
 func showList(ctx context.Context, c *call, s *screen) error {
@@ -307,11 +316,13 @@ func backFromDetail(_ context.Context, c *call) error {
 		from = nodeRoot
 	}
 	c.node, c.page = from, number(page)
-	if from == nodeProgress {
+	switch from {
+	case nodeProgress:
 		c.ids = nil
-	}
-	if from == nodeList || from == nodeHousing {
+	case nodeList, nodeHousing:
 		c.chosen = 0
+	case nodeStages:
+		c.from, c.typed = c.typed, "" // as pressStages put it by
 	}
 	return nil
 }

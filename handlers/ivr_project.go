@@ -145,7 +145,8 @@ func pressPick(_ context.Context, c *call, key string) error {
 		c.refuse(wrongKey)
 		return nil
 	}
-	c.ids, c.chosen, c.from, c.node, c.page = []string{c.ids[i]}, 1, nodePick, nodeStages, 0
+	c.from = strings.Join(append([]string{nodePick}, c.ids...), "_") // the choice, to return to
+	c.ids, c.chosen, c.node, c.page = []string{c.ids[i]}, 1, nodeStages, 0
 	return nil
 }
 
@@ -229,22 +230,19 @@ func pressStages(ctx context.Context, c *call, key string) error {
 		c.refuse(wrongKey)
 		return nil
 	}
-	c.typed = dashless(c.from)
+	c.typed = c.from // put by while one of the project's notices is read
 	return c.openDetail(ctx, i+2)
 }
 
-// dashless keeps the place a project was opened from while one of its notices
-// is read.
-func dashless(from string) string { return strings.ReplaceAll(from, "-", "") }
-
+// backFromStages returns to where the project was opened: to the batch, whose
+// notice names it, to the choice among projects, or to the entry.
 func backFromStages(_ context.Context, c *call) error {
-	parent := c.from
-	if strings.HasPrefix(parent, nodeStages) { // returned from one of its notices
-		parent = c.typed
-	}
+	parent, choice, _ := strings.Cut(c.from, "_")
 	switch parent {
 	case nodeBatch:
-		c.node = nodeBatch
+		c.node, c.from, c.ids, c.chosen = nodeBatch, nodeHousing, c.ids[:1], 1
+	case nodePick:
+		c.callState = callState{node: nodePick, ids: strings.Split(choice, "_"), at: c.at, tries: c.tries}
 	default:
 		c.callState = callState{node: nodeProgress, at: c.at, tries: c.tries}
 	}

@@ -22,7 +22,7 @@ const (
 // at 4,091 bytes, and then no JSON is left.
 const maxTurnBytes = 4000
 
-const turnPath = "/api/v1/ivr/turn"
+const turnPath = hotlinePrefix + "turn"
 
 // TurnHead is what every answer of the hotline has. All leaves are strings:
 // telephone engines read numbers with 32 bits.
@@ -173,8 +173,16 @@ func (h *hotline) flat(t turn) FlatTurn {
 	return out
 }
 
+// httapiEntry takes an entry at its #, which stays (an entry of # alone is none
+// of silence), and one without # once digit-timeout has passed since its last
+// key. Of several binds only one with = matches before that.
+const httapiEntry = `<bind>=~^[0-9*]*#$</bind><bind>~^[0-9*]+$</bind>`
+
 // httapi writes a turn for FreeSWITCH's mod_httapi. Every key is bound and judged
-// here: a key that matches no bind looks to it like silence.
+// here: a key that matches no bind looks to it like silence. Its source, not its
+// manual, says what the times are (mod_httapi.c, parse_playback): digit-timeout
+// runs from each key to the next, input-timeout once from the end of the prompt,
+// and no key prolongs it.
 func (h *hotline) httapi(t turn) []byte {
 	var b strings.Builder
 	b.WriteString(xml.Header + `<document type="xml/freeswitch-httapi">`)
@@ -183,9 +191,9 @@ func (h *hotline) httapi(t turn) []byte {
 	case actionCollect:
 		bind := `<bind>~^[0-9*#]$</bind>`
 		if t.input.max > 1 {
-			bind = fmt.Sprintf(`<bind>~^[0-9*]{0,%d}#$</bind>`, t.input.max) // # stays: an entry of # alone is none of silence
+			bind = httapiEntry
 		}
-		attributes := fmt.Sprintf(` name="digits" digit-timeout="%d" input-timeout="%d" loops="0"`, t.input.timeout*1000, t.input.interdigit*1000)
+		attributes := fmt.Sprintf(` name="digits" digit-timeout="%d" input-timeout="%d" loops="0"`, t.input.interdigit*1000, t.input.all*1000)
 		h.httapiSay(&b, t, attributes, bind)
 	case actionTransfer:
 		h.httapiSay(&b, t, "", "")

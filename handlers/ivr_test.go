@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +74,39 @@ func TestIVR06OperatorRepeatBack(t *testing.T) {
 			t.Errorf("%s: * leads to %s, want %s", node, up.node(), parent)
 		}
 		p.last = here
+		if got := p.press("*#"); got.node() != parent { // as FreeSWITCH sends it from an entry
+			t.Errorf("%s: *# leads to %s, want %s", node, got.node(), parent)
+		}
+		p.last = here
 		if got := p.press("0"); got.Action != "transfer" || got.Transfer.To != "operator" || got.Transfer.Number != "12345" {
 			t.Errorf("%s: 0 answers %s", node, got.raw)
+		}
+	}
+}
+
+// TestIVR06BackByTheSameWay returns from a project to where it was opened, also
+// after several of its notices were heard.
+func TestIVR06BackByTheSameWay(t *testing.T) {
+	w := hotlineWorld(t)
+	twoProjects(t, w)
+	batch := object{"project": object{"code": "THZF2026-1", "name": "第一批公共租赁住房"}}
+	w.publish(t, w.draft(t, "housing.allocation_process", "第一批公共租赁住房分配过程公告", batch))
+	for name, tt := range map[string]struct{ way, back []string }{
+		"a batch":                        {[]string{"1", "3", "1"}, []string{"3", "*"}},
+		"a batch, one notice":            {[]string{"1", "3", "1"}, []string{"3", "1", "*", "*"}},
+		"a batch, two notices":           {[]string{"1", "3", "1"}, []string{"3", "1", "*", "2", "*", "*"}},
+		"a batch, a code to take along":  {[]string{"1", "3", "1"}, []string{"3", "2", "8", "*", "*", "*"}},
+		"a choice":                       {[]string{"1", "2", "3209022"}, []string{"2", "*"}},
+		"a choice, a notice":             {[]string{"1", "2", "3209022"}, []string{"2", "1", "*", "*"}},
+		"a choice, a notice heard twice": {[]string{"1", "2", "3209022"}, []string{"1", "1", "*", "1", "*", "*"}},
+	} {
+		p := w.dial(t)
+		here := p.press(tt.way...)
+		if got := p.press(tt.back...); got.node() != here.node() || got.Prompt != here.Prompt {
+			t.Errorf("%s: %v leads to %s: %s, want %s: %s", name, tt.back, got.node(), got.Prompt, here.node(), here.Prompt)
+		}
+		if got := p.press("1"); got.Action != "collect" || strings.Contains(got.Prompt, "无效") {
+			t.Errorf("%s: 1 does nothing there: %s", name, got.Prompt)
 		}
 	}
 }
@@ -238,6 +271,66 @@ func TestIVR11Retries(t *testing.T) {
 	}
 }
 
+// TestIVR11WithdrawnMeanwhile repeats a list as it was, save for what may no
+// longer be said, and counts the turn once.
+func TestIVR11WithdrawnMeanwhile(t *testing.T) {
+	w := hotlineWorld(t)
+	p := w.dial(t)
+	sectors := p.press("1", "1")
+	list := p.press("2")
+	before := w.metric(t, "gongkai_ivr_turns_total")
+	w.publish(t, w.draft(t, tender, "刚刚发布的公告"))
+	p.last = sectors
+	if got := p.press("2"); !bytes.Equal(got.raw, list.raw) {
+		t.Errorf("after a publication a retry says\n%s\nnot\n%s", got.raw, list.raw)
+	}
+	p.last = list
+	first := p.press("1")
+	w.step(t, "reviewer", first.Handoff.Code, "withdraw", object{"reason": "重复发布"})
+	p.last = list
+	p.press("1")
+	p.hears("这条公告已撤回")
+	p.last = sectors
+	got := p.press("2")
+	if strings.Contains(got.Prompt, list.Options[0].Label) || !strings.HasPrefix(got.Prompt, "已撤回的公告，请按一") || got.State != list.State {
+		t.Errorf("after a withdrawal a retry says\n%s\nnot that of\n%s", got.raw, list.raw)
+	}
+	if again := p.press("2"); again.Prompt == "" || again.node() != "detail" {
+		t.Errorf("2 opens %s", again.raw)
+	}
+	if n := w.metric(t, "gongkai_ivr_turns_total") - before; n != 2 {
+		t.Errorf("two turns and three retries are counted %v times", n)
+	}
+	w.advance(time.Minute)
+	p.last = sectors
+	p.press("2")
+	p.hears("刚刚发布的公告，请按一")
+	if n := w.metric(t, "gongkai_ivr_turns_total") - before; n != 3 {
+		t.Errorf("a minute later it is a new request, counted %v times", n)
+	}
+}
+
+// TestIVR12NextPage begins the next page behind what was heard, whichever of it
+// was withdrawn since.
+func TestIVR12NextPage(t *testing.T) {
+	for withdrawn := range 4 {
+		w := hotlineWorld(t)
+		p := w.dial(t)
+		list := p.press("1", "1", "2")
+		next := p.press("#")
+		for i := range withdrawn {
+			p.last = list
+			code := p.press(strconv.Itoa(3 - i)).Handoff.Code
+			w.step(t, "reviewer", code, "withdraw", object{"reason": "重复发布"})
+		}
+		w.advance(time.Minute)
+		p.last = list
+		if got := p.press("#"); got.Options[0] != next.Options[0] {
+			t.Errorf("with the last %d withdrawn the next page begins with %s, want %s", withdrawn, got.Options[0].Label, next.Options[0].Label)
+		}
+	}
+}
+
 // TestIVR12Pinned opens what was heard, whatever is published or withdrawn
 // meanwhile.
 func TestIVR12Pinned(t *testing.T) {
@@ -385,6 +478,42 @@ func TestIVR14OwnResult(t *testing.T) {
 	}
 }
 
+// TestIVR14CallingAgain tries no more ends of a number than the web does, from
+// however many calls without a caller's number, and answers a number nobody has
+// alike.
+func TestIVR14CallingAgain(t *testing.T) {
+	w := hotlineWorld(t)
+	for _, number := range []string{"8420260018", "8420260099"} {
+		tries := 0
+		for call := range 10 {
+			p := w.dial(t)
+			p.press("1", "3", "1", "2")
+			for i := range 3 {
+				tail := fmt.Sprintf("1%d%d1", call, i)
+				if p.press(number, tail); p.last.Action == "transfer" && i < 2 {
+					break
+				}
+				tries++
+			}
+		}
+		if tries != 10 {
+			t.Errorf("%d ends of %s were tried", tries, number)
+		}
+		p := w.dial(t)
+		if got := p.press("1", "3", "1", "2", number, "0006"); got.Action != "transfer" {
+			t.Errorf("%s and the right end, after too many wrong ones: %s", number, got.Prompt)
+		}
+	}
+	w.call(t, "POST", lookup, opts{body: asked("2026年第一批", "TH20260018", "0006"), want: 429})
+	if got := w.dial(t).press("1", "3", "1", "2", "8420260019", "004*"); got.node() != "result" {
+		t.Errorf("another number: %s", got.raw)
+	}
+	w.advance(time.Hour)
+	if got := w.dial(t).press(everyNode["result"]...); got.node() != "result" {
+		t.Errorf("an hour later: %s", got.raw)
+	}
+}
+
 // TestIVR15Inputs takes a turn as a form, as JSON, in the query and as the
 // thirty fields of FreeSWITCH.
 func TestIVR15Inputs(t *testing.T) {
@@ -432,12 +561,20 @@ func TestIVR20Refusals(t *testing.T) {
 	w := hotlineWorld(t, func(c *handlers.Config) { c.Hotline.TurnRate = 10 })
 	for _, auth := range []string{"", "Bearer wrong", "Basic !!", "Basic aXZyOndyb25n", "Digest x", "Bearer " + strings.Repeat("x", 500)} {
 		r := w.call(t, "POST", turnPath, opts{want: 401, header: map[string]string{"Authorization": auth}})
-		if r.header.Get("WWW-Authenticate") == "" || r.holds("吊销") && !r.holds("无效") {
+		if got := r.header.Values("WWW-Authenticate"); !slices.Equal(got, []string{"Bearer", `Basic realm="gongkai", charset="UTF-8"`}) {
+			t.Errorf("%.20s: the challenges are %q", auth, got)
+		}
+		if r.holds("吊销") && !r.holds("无效") {
 			t.Errorf("%.20s: %s", auth, r.body)
 		}
 	}
 	w.call(t, "POST", turnPath, opts{as: "editor", want: 403})
-	w.call(t, "POST", "/api/v1/ivr/event", opts{want: 401})
+	if r := w.call(t, "POST", "/api/v1/ivr/event", opts{want: 401}); len(r.header.Values("WWW-Authenticate")) != 2 {
+		t.Errorf("an event: %v", r.header)
+	}
+	if r := w.call(t, "GET", "/api/v1/staff/notices", opts{want: 401}); !slices.Equal(r.header.Values("WWW-Authenticate"), []string{"Bearer"}) {
+		t.Errorf("Basic is offered to staff: %v", r.header)
+	}
 	w.call(t, "GET", "/api/v1/ivr/say?text=1", opts{want: 401})
 	basic := map[string]string{"Authorization": "Basic " + basicAuth("pbx", w.secrets["ivr"])}
 	w.call(t, "POST", turnPath, opts{want: 200, header: basic})
