@@ -37,10 +37,14 @@ func plain(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
+	before := rune(0)
 	for _, r := range s {
 		switch f := foldRune(r); {
-		case !unusual(r):
+		case !unusual(r), enclosed(r) > 0:
 			b.WriteRune(r)
+		case raised(r) && isNumeral(before):
+			b.WriteByte('^')
+			b.WriteString(raise(r))
 		case f != r:
 			b.WriteRune(f)
 		case r == '…', r == '⋯': // NFKC makes it three points
@@ -49,11 +53,49 @@ func plain(s string) string {
 			if unit, ok := symbols[r]; ok {
 				b.WriteString(unit)
 			} else {
-				b.WriteString(norm.NFKC.String(string(r)))
+				b.WriteString(apart(r, before))
 			}
 		}
+		before = r
 	}
 	return b.String()
+}
+
+// apart takes a compatibility character apart; a half after a number is 又1/2.
+func apart(r, before rune) string {
+	s := norm.NFKC.String(string(r))
+	if top, bottom, ok := strings.Cut(s, "⁄"); ok {
+		if s = top + "/" + bottom; isNumeral(before) {
+			return "又" + s
+		}
+	}
+	return s
+}
+
+func isNumeral(r rune) bool { r = foldRune(r); return r >= '0' && r <= '9' }
+
+// raised reports whether a character is part of an exponent, as those of 10⁻⁴.
+func raised(r rune) bool {
+	return r == '²' || r == '³' || r == '¹' || r >= '⁰' && r <= '⁻'
+}
+
+func raise(r rune) string {
+	if r == '⁻' {
+		return "-"
+	}
+	return strings.TrimPrefix(norm.NFKC.String(string(r)), "+")
+}
+
+// enclosed returns the number of a character such as ①, 0 for any other.
+func enclosed(r rune) int64 {
+	for _, set := range [...]struct{ first, last, value rune }{
+		{'①', '⑳', 1}, {'⑴', '⒇', 1}, {'⒈', '⒛', 1}, {'❶', '❿', 1}, {'➀', '➉', 1}, {'➊', '➓', 1}, {'㉑', '㉟', 21}, {'㊱', '㊿', 36},
+	} {
+		if r >= set.first && r <= set.last {
+			return int64(r - set.first + set.value)
+		}
+	}
+	return 0
 }
 
 // unusual reports whether a character needs folding.
@@ -74,7 +116,7 @@ var symbols = map[rune]string{
 	'Ⅰ': "一", 'Ⅱ': "二", 'Ⅲ': "三", 'Ⅳ': "四", 'Ⅴ': "五", 'Ⅵ': "六", 'Ⅶ': "七", 'Ⅷ': "八", 'Ⅸ': "九", 'Ⅹ': "十", 'Ⅺ': "十一", 'Ⅻ': "十二",
 	'ⅰ': "一", 'ⅱ': "二", 'ⅲ': "三", 'ⅳ': "四", 'ⅴ': "五", 'ⅵ': "六", 'ⅶ': "七", 'ⅷ': "八", 'ⅸ': "九", 'ⅹ': "十",
 	'×': "×", '÷': "÷", '±': "±", '≥': "≥", '≤': "≤", '≠': "≠", '≈': "约", 'φ': "直径", 'Φ': "直径",
-	'“': "“", '”': "”", '‘': "‘", '’': "’", '—': "—", '–': "-", '－': "-", '‐': "-", '‑': "-", '−': "-", '·': "·", '•': "·", '〇': "零", '○': "零", '～': "~", '〜': "~", '￥': "¥",
+	'“': "“", '”': "”", '‘': "‘", '’': "’", '—': "—", '–': "-", '－': "-", '‐': "-", '∶': ":", '⁄': "/", '∕': "/", '≯': "≤", '≮': "≥", '≧': "≥", '≦': "≤", '⩾': "≥", '⩽': "≤", 'µ': "μ", '＊': "*", '∗': "*", '✕': "×", '✖': "×", '☆': "★", '△': "▲", '‑': "-", '−': "-", '·': "·", '•': "·", '〇': "零", '○': "零", '～': "~", '〜': "~", '￥': "¥",
 }
 
 // marks are the punctuation of spoken text, weakest first.

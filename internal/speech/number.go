@@ -143,13 +143,7 @@ func scanNumber(s string, i int) (number, int) {
 	}
 	n := number{whole: s[start:i]}
 	if len(n.whole) <= 3 {
-		var grouped strings.Builder
-		grouped.WriteString(n.whole)
-		for i+4 <= len(s) && s[i] == ',' && allDigits(s[i+1:i+4]) && (i+4 == len(s) || !isDigit(s[i+4])) {
-			grouped.WriteString(s[i+1 : i+4])
-			i += 4
-		}
-		n.whole = grouped.String()
+		n.whole, i = grouped(s, n.whole, i)
 	}
 	if i+1 < len(s) && s[i] == '.' && isDigit(s[i+1]) {
 		end := i + 1
@@ -161,6 +155,33 @@ func scanNumber(s string, i int) (number, int) {
 		}
 	}
 	return n, i - start
+}
+
+// grouped adds the groups of three that follow a comma at i. A full-width comma
+// parts sentences too, so it counts only if the whole measures something.
+func grouped(s, whole string, i int) (digits string, end int) {
+	digits, end, wide := whole, i, false
+	for len(digits) < maxCardinal {
+		width := 0
+		if strings.HasPrefix(s[end:], ",") {
+			width = 1
+		} else if strings.HasPrefix(s[end:], "，") {
+			width, wide = len("，"), true
+		}
+		next := end + width + 3
+		if width == 0 || next > len(s) || !allDigits(s[end+width:next]) || next < len(s) && isDigit(s[next]) {
+			break
+		}
+		digits, end = digits+s[end+width:next], next
+	}
+	if !wide || end == i {
+		return digits, end
+	}
+	tail := s[end:]
+	if _, unit := unitAt(tail); whole[0] == '0' || unit == 0 && !counts(tail) && (len(tail) < 2 || tail[0] != '.' || !isDigit(tail[1])) {
+		return whole, i
+	}
+	return digits, end
 }
 
 // Yuan reads an amount in 元 as people say it: round amounts in 万 or 亿, others

@@ -5,35 +5,118 @@ import (
 	"unicode/utf8"
 )
 
+// amount is a number with the multiple that follows it, 3万 or 2千.
+type amount struct {
+	number
+	scale string
+}
+
+// scales are the multiples, longest first.
+var scales = []string{"万亿", "千万", "百万", "万", "亿", "千", "百"}
+
+// amountAt reads a number and its multiple; zeros after the point say nothing
+// before a multiple. It returns the bytes of the number and of the whole.
+func amountAt(s string) (a amount, number, size int) {
+	a.number, number = scanNumber(s, 0)
+	tail := s[number:]
+	if number == 0 || tail == "" || tail[0] < utf8.RuneSelf {
+		return a, number, number
+	}
+	for _, scale := range scales {
+		if rest, ok := strings.CutPrefix(tail, scale); ok {
+			next, _ := utf8.DecodeRuneInString(rest)
+			if scale == "千" && strings.ContainsRune("克米瓦伏帕卡焦赫牛兆字升", next) || scale == "百" && strings.ContainsRune("分货", next) {
+				break // of a unit or a word
+			}
+			a.scale, a.frac = scale, strings.TrimRight(a.frac, "0")
+			break
+		}
+	}
+	return a, number, number + len(a.scale)
+}
+
+// read says an amount; counted says that a lone 2 is 两.
+func (a amount) read(counted bool) string {
+	if counted && a.is("2") {
+		return "两" + a.scale
+	}
+	return a.number.read() + a.scale
+}
+
 // quantity reads a number with what it counts.
 func (r *reader) quantity() {
-	n, size := scanNumber(r.in, r.at)
-	end := r.at + size
-	tail := r.in[end:]
+	a, number, size := amountAt(r.rest())
+	tail := r.rest()[size:]
 	ordinal := r.mark == 0 && r.last == '第'
+	r.end = r.at + number
+	r.at += size
+	power, raised := powerAt(tail)
 	switch {
-	case !ordinal && strings.HasPrefix(tail, "元"):
-		r.say(n.yuan())
-		end += len("元")
+	case raised > 0:
+		unit, width := unitAt(tail[raised:])
+		r.say(a.number.read() + power + unit)
+		r.at += raised + width
+	case !ordinal && a.scale == "" && strings.HasPrefix(tail, "元"):
+		r.say(a.yuan())
+		r.at += len("元")
 	case strings.HasPrefix(tail, "%"):
-		r.say("百分之" + n.read())
-		end++
+		r.say("百分之" + a.number.read())
+		r.at++
 	case strings.HasPrefix(tail, "‰"):
-		r.say("千分之" + n.read())
-		end += len("‰")
-	case n.frac == "" && plainRun(n.whole, tail):
-		r.say(spell(phoneNames, n.whole))
+		r.say("千分之" + a.number.read())
+		r.at += len("‰")
+	case a.scale == "" && a.frac == "" && plainRun(a.whole, tail):
+		r.say(spell(phoneNames, a.whole))
 	default:
 		unit, width := unitAt(tail)
-		two := n.is("2") && !ordinal && (width > 0 || counts(tail))
-		if two {
-			r.say("两" + unit)
-		} else {
-			r.say(n.read() + unit)
-		}
-		end += width
+		r.say(a.read(!ordinal && (a.scale != "" || width > 0 || r.pair(tail))) + unit)
+		r.at += width
 	}
-	r.at = end
+}
+
+// powerAt reads the exponent of 10^-4, 的负四次方.
+func powerAt(s string) (said string, size int) {
+	rest, ok := strings.CutPrefix(s, "^")
+	if !ok {
+		return "", 0
+	}
+	digits, negative := strings.CutPrefix(rest, "-")
+	n := len(digits) - len(strings.TrimLeft(digits, "0123456789"))
+	if n == 0 {
+		return "", 0
+	}
+	said = cardinal(digits[:n]) + "次方"
+	if negative {
+		said = "负" + said
+	}
+	return "的" + said, len(s) - len(digits) + n
+}
+
+// currencies are the signs of money before an amount.
+var currencies = map[string]string{"¥": "元", "RMB": "元", "CNY": "元", "$": "美元", "US$": "美元", "USD": "美元", "HK$": "港元", "HKD": "港元", "€": "欧元", "EUR": "欧元", "£": "英镑"}
+
+// money reads the amount after the sign of a currency, to which r.at points:
+// ¥350万元 as 三百五十万元.
+func (r *reader) money(name string) bool {
+	blank := len(r.rest()) - len(strings.TrimLeft(r.rest(), " "))
+	a, number, size := amountAt(r.rest()[blank:])
+	if size == 0 {
+		return false
+	}
+	r.end = r.at + blank + number
+	r.at += blank + size
+	if name == "元" && a.scale == "" {
+		r.say(a.yuan())
+	} else {
+		r.say(a.read(true) + name)
+	}
+	for _, again := range []string{name, "元"} {
+		if rest, ok := strings.CutPrefix(r.rest(), again); ok {
+			r.at = len(r.in) - len(rest)
+			break
+		}
+	}
+	return true
 }
 
 // plainRun reports whether digits without separators are a number to recognise,
@@ -42,7 +125,8 @@ func (r *reader) quantity() {
 func plainRun(digits, tail string) bool {
 	switch {
 	case len(digits) > 1 && digits[0] == '0':
-		return !strings.HasPrefix(tail, "号") && !strings.HasPrefix(tail, "月") && !strings.HasPrefix(tail, "日") && !strings.HasPrefix(tail, "分")
+		next, _ := utf8.DecodeRuneInString(tail)
+		return len(digits) > 3 || tail == "" || !strings.ContainsRune("号#月日时点分秒天", next)
 	case len(digits) >= 3 && (strings.HasPrefix(tail, "室") || strings.HasPrefix(tail, "房")):
 		return true
 	case len(digits) > maxCardinal:
@@ -50,71 +134,8 @@ func plainRun(digits, tail string) bool {
 	case len(digits) < 7 || counts(tail):
 		return false
 	}
-	if _, n := unitAt(tail); n > 0 || strings.HasPrefix(tail, "万") || strings.HasPrefix(tail, "亿") {
+	if _, n := unitAt(tail); n > 0 {
 		return false
 	}
 	return len(digits)-len(strings.TrimRight(digits, "0")) < len(digits)/2
 }
-
-// measures are words of counting: two of them are 两. Words that name by number
-// – 号, 月, 日, 楼, 层, 单元, 期, 级, 组 – are not among them.
-var measures = measureSet("个家套户人名条项次份台辆间座块所位只件张本批种类处宗倍米亩吨元年天周时秒轮步页句把根支辆艘架部万亿")
-
-func measureSet(s string) map[rune]bool {
-	set := map[rune]bool{}
-	for _, r := range s {
-		set[r] = true
-	}
-	return set
-}
-
-// longMeasures are measures of two characters and more whose first is none.
-var longMeasures = []string{"小时", "分钟", "公里", "公斤", "公顷", "平方", "立方", "千米", "厘米", "毫米", "千克", "星期", "户次", "人次", "栋楼", "层楼", "季", "株", "盏", "扇", "樘", "标箱"}
-
-func counts(tail string) bool {
-	tail = strings.TrimLeft(tail, " ")
-	first, _ := utf8.DecodeRuneInString(tail)
-	if measures[first] {
-		return !strings.HasPrefix(tail, "年级") && !strings.HasPrefix(tail, "时许")
-	}
-	for _, m := range longMeasures {
-		if strings.HasPrefix(tail, m) {
-			return m != "季" || !strings.HasPrefix(tail, "季度")
-		}
-	}
-	return false
-}
-
-// units are latin and other signs of units, longest first.
-var units = []struct{ sign, name string }{
-	{"km2", "平方千米"}, {"cm2", "平方厘米"}, {"mm2", "平方毫米"}, {"hm2", "公顷"}, {"dm3", "立方分米"}, {"m2", "平方米"}, {"m3", "立方米"},
-	{"km/h", "千米每小时"}, {"kWh", "千瓦时"}, {"MPa", "兆帕"}, {"kPa", "千帕"}, {"kVA", "千伏安"}, {"km", "千米"}, {"cm", "厘米"}, {"mm", "毫米"},
-	{"kg", "千克"}, {"mg", "毫克"}, {"mL", "毫升"}, {"ml", "毫升"}, {"kW", "千瓦"}, {"kw", "千瓦"}, {"MW", "兆瓦"}, {"kV", "千伏"}, {"KV", "千伏"},
-	{"Mbps", "兆每秒"}, {"GB", "吉字节"}, {"TB", "太字节"}, {"MB", "兆字节"}, {"dB", "分贝"}, {"Hz", "赫兹"}, {"°C", "摄氏度"}, {"℃", "摄氏度"},
-	{"ha", "公顷"}, {"m", "米"}, {"g", "克"}, {"t", "吨"}, {"L", "升"}, {"V", "伏"}, {"W", "瓦"}, {"h", "小时"}, {"°", "度"},
-}
-
-// unitAt returns the name of a unit's sign at the beginning of s and the bytes
-// it takes; a sign that goes on as a word is none.
-func unitAt(s string) (name string, size int) {
-	blank := len(s) - len(strings.TrimLeft(s, " "))
-	s = s[blank:]
-	if s == "" || !isLetter(s[0]) && s[0] < utf8.RuneSelf {
-		return "", 0
-	}
-	if s[0] >= utf8.RuneSelf && !strings.HasPrefix(s, "℃") && !strings.HasPrefix(s, "°") {
-		return "", 0
-	}
-	for _, u := range units {
-		if rest, ok := strings.CutPrefix(s, u.sign); ok && (rest == "" || !isLetter(rest[0]) && !isDigit(rest[0]) && rest[0] != '-') {
-			return u.name, blank + len(u.sign)
-		}
-	}
-	return "", 0
-}
-
-// letterNames are the letters as they are said in Chinese.
-var letterNames = [26]string{"诶", "必", "西", "弟", "伊", "艾弗", "吉", "艾尺", "艾", "杰", "开", "艾勒", "艾马", "艾娜", "哦", "批", "酷", "阿",
-	"艾丝", "提", "优", "维", "达不溜", "艾克斯", "歪", "贼"}
-
-func letterName(c byte) string { return letterNames[(c|0x20)-'a'] }

@@ -29,6 +29,7 @@ type reader struct {
 	out  strings.Builder
 	last rune // written last; 0 at the beginning
 	mark rune // a pause that is written before the next word
+	end  int  // of the last number in the text, without what it counts
 }
 
 // step reads one token.
@@ -97,8 +98,14 @@ func (r *reader) pause(mark rune) {
 // symbol says a sign that has a word, or pauses.
 func (r *reader) symbol(ch rune) {
 	switch ch {
-	case '%', '‰', '℃', '¥', '$', '°', '#', '@', '_', '^', '`', '\'', '\\', '‘', '’', '·', '《', '》', ' ':
-		r.quiet(ch)
+	case '%', '‰', '℃', '°', '@', '_', '^', '`', '\'', '\\', '‘', '’', '·', '《', '》', ' ':
+		// silent on their own
+	case '¥', '$', '€', '£':
+		r.money(currencies[string(ch)])
+	case '#':
+		r.hash()
+	case '★', '▲':
+		r.star(ch)
 	case '&':
 		r.say("和")
 	case '=':
@@ -116,36 +123,110 @@ func (r *reader) symbol(ch rune) {
 	case '≠':
 		r.say("不等于")
 	case '/':
-		if r.last != '元' {
+		if !r.per() {
 			r.pause('，')
-			return
 		}
-		r.per()
 	case '<', '>':
 		r.compare(ch)
 	case '~', '—':
-		if !r.joins() {
+		if !r.joins(r.at - utf8.RuneLen(ch)) {
 			r.pause('，')
 		}
 	default:
+		if n := enclosed(ch); n > 0 {
+			r.item(n, r.at-utf8.RuneLen(ch))
+			return
+		}
 		r.pause(markOf(ch))
 	}
 }
 
-// per says what a price is for: 3元/m2·月 is 三元每平方米每月.
-func (r *reader) per() {
-	name, size := unitAt(r.rest())
-	r.say("每" + name)
-	r.at += size
-	if rest, ok := strings.CutPrefix(r.rest(), "·"); ok && size > 0 && rest != "" {
+// per says what a number or a price is for: 50万吨/年 is 五十万吨每年. Any word
+// may follow 元; after another unit only what things are counted by does.
+func (r *reader) per() bool {
+	said, size := perAt(r.in[r.at-1:])
+	counted := r.mark == 0 && r.end > 0 && r.at-1-r.end <= maxUnit && allHan(r.in[r.end:r.at-1])
+	switch {
+	case size > 0 && (counted || r.mark == 0 && strings.ContainsRune("元吨米", r.last)):
+		r.say(said)
+		r.at += size - 1
+	case r.last == '元' && r.mark == 0:
 		r.say("每")
-		r.at += len("·")
+	default:
+		return false
 	}
+	return true
+}
+
+func allHan(s string) bool {
+	return !strings.ContainsFunc(s, func(ch rune) bool { return !isHan(ch) })
+}
+
+// item says the number of a list, ①, apart from what it numbers; 第①项 and ①号
+// are names.
+func (r *reader) item(n int64, at int) {
+	named := r.before(at) == '第'
+	if !named && isHan(r.last) && strings.ContainsRune(digitNames+"十", r.last) {
+		r.pause('，')
+	}
+	r.say(Cardinal(n))
+	if !named && !r.follows(0, "号", "类", "级", "栋", "幢") {
+		r.pause('，')
+	}
+}
+
+// hash says the number of a building or machine: 3#楼 and #3楼 are 三号楼.
+func (r *reader) hash() {
+	before := r.before(r.at - 1)
+	n := r.run(0)
+	switch {
+	case r.follows(0, "键"):
+		r.say("井号")
+	case before < utf8.RuneSelf && before > ' ' && (isDigit(byte(before)) || isLetter(byte(before))):
+		if !r.follows(0, "号") {
+			r.say("号")
+		}
+	case n > 0:
+		r.say(cardinal(r.in[r.at : r.at+n]))
+		if r.at += n; !r.follows(0, "号") {
+			r.say("号")
+		}
+	}
+}
+
+// star says the sign of clauses that must be met where the text speaks of it, as
+// 带★条款; at the head of such a clause it is silent.
+func (r *reader) star(sign rune) {
+	if !r.spokenOf(r.at - utf8.RuneLen(sign)) {
+		return
+	}
+	r.say(map[rune]string{'★': "星号", '▲': "三角号", '*': "星号"}[sign])
+	if r.follows(0, "号") {
+		r.at += strings.Index(r.rest(), "号") + len("号")
+	}
+}
+
+// spokenOf reports whether the sign between the offset and here is named rather
+// than used: a verb of marking or an opening quote stands before it, or 号 after.
+func (r *reader) spokenOf(start int) bool {
+	text := r.in[:start]
+	for _, w := range []string{"带", "带有", "打", "标", "标注", "标有", "标记", "注", "注有", "加注", "含", "“", "\"", "‘", "（", "("} {
+		if strings.HasSuffix(text, w) {
+			next, _ := utf8.DecodeRuneInString(r.rest())
+			return isHan(next) || strings.ContainsRune("”\"’）)", next)
+		}
+	}
+	return r.follows(0, "号", "键")
 }
 
 // compare says the sign between a number and what it bounds; elsewhere, as
 // around a name, it pauses.
 func (r *reader) compare(sign rune) {
+	if strings.HasPrefix(r.rest(), "=") {
+		r.at++
+		r.say(map[rune]string{'<': "不大于", '>': "不小于"}[sign])
+		return
+	}
 	before, _ := utf8.DecodeLastRuneInString(r.in[:r.at-1])
 	digit := r.at < len(r.in) && isDigit(r.in[r.at])
 	next, _ := utf8.DecodeRuneInString(r.rest())
@@ -154,70 +235,4 @@ func (r *reader) compare(sign rune) {
 		return
 	}
 	r.say(map[rune]string{'<': "小于", '>': "大于"}[sign])
-}
-
-// joins says 至 between two numbers, dates or times: 9:00-12:00.
-func (r *reader) joins() bool {
-	for strings.HasPrefix(r.rest(), "—") {
-		r.at += len("—")
-	}
-	if r.mark != 0 || !strings.ContainsRune(digitNames+"幺点分日月年时", r.last) || r.at == len(r.in) || !isDigit(r.in[r.at]) {
-		return false
-	}
-	r.say("至")
-	return true
-}
-
-// quiet handles signs that are silent on their own; before a number ¥ says 元,
-// $ 美元.
-func (r *reader) quiet(ch rune) {
-	if ch != '¥' && ch != '$' {
-		return
-	}
-	n, size := scanNumber(r.in, r.at)
-	if size == 0 || strings.HasPrefix(r.in[r.at+size:], "万") || strings.HasPrefix(r.in[r.at+size:], "亿") {
-		return
-	}
-	r.at += size
-	if ch == '$' {
-		r.say(n.read() + "美元")
-		return
-	}
-	r.say(n.yuan())
-	if strings.HasPrefix(r.in[r.at:], "元") {
-		r.at += len("元")
-	}
-}
-
-// sign reads a minus before a number where none came before it; between two
-// numbers a hyphen is 至, elsewhere it pauses.
-func (r *reader) sign() {
-	c := r.in[r.at]
-	r.at++
-	before := byte(' ')
-	if r.at > 1 {
-		before = r.in[r.at-2]
-	}
-	_, size := scanNumber(r.in, r.at)
-	apart := !isDigit(before) && !isLetter(before) && before != ')' && before < utf8.RuneSelf
-	switch {
-	case c == '+' && r.spaced(): // the country of a telephone number
-	case size > 0 && c == '+':
-		r.say("加")
-	case size > 0 && (apart || r.follows(size, "%", "℃") && !isDigit(before)):
-		r.say("负")
-	case c == '-' && r.joins():
-	default:
-		r.pause('，')
-	}
-}
-
-// stars reads what masking left: 王* is 王某, 138****0000 keeps its ends.
-func (r *reader) stars() {
-	for r.at < len(r.in) && r.in[r.at] == '*' {
-		r.at++
-	}
-	if !r.tail() && isHan(r.last) && r.mark == 0 && !strings.ContainsRune(digitNames+"幺某", r.last) {
-		r.say("某")
-	}
 }
