@@ -40,15 +40,25 @@ var words = strings.Fields(`采购 项目 公告 招标 亭湖区 工程 单位 
 // segment for each transaction, and merging small ones takes longer than all else.
 const loadChunk = 2000
 
-// load fills a new SQLite file with n notices, published one a minute.
-func load(ctx context.Context, file string, n int) error {
+// load fills a new SQLite file with n notices, published one a minute. Half of
+// one is not kept.
+func load(ctx context.Context, file string, n int) (err error) {
 	if _, err := os.Stat(file); err == nil {
 		return nil // loaded by an earlier run
 	}
 	if err := enoughDisk(filepath.Dir(file), n); err != nil {
 		return err
 	}
-	s, err := store.Open(ctx, store.Options{URL: "sqlite:" + file + ".part"})
+	part := file + ".part"
+	if err := removeAll(part); err != nil { // of a run that was killed
+		return err
+	}
+	defer func() {
+		if e := removeAll(part); err == nil { // its lock, or all of it
+			err = e
+		}
+	}()
+	s, err := store.Open(ctx, store.Options{URL: "sqlite:" + part})
 	if err != nil {
 		return err
 	}
@@ -74,7 +84,16 @@ func load(ctx context.Context, file string, n int) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	return os.Rename(file+".part", file)
+	return os.Rename(part, file)
+}
+
+// removeAll removes a database with the files beside it.
+func removeAll(file string) error {
+	files, err := filepath.Glob(file + "*")
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
 }
 
 // enoughDisk refuses to fill a database that would fill the disk: a notice takes

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // settings of a run.
@@ -28,14 +29,14 @@ type settings struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if len(os.Args) == 5 && os.Args[1] == fiberCommand { // started by startFiber
-		if err := serveFiber(ctx, os.Args[2], os.Args[3], os.Args[4]); err != nil {
+	if len(os.Args) == 5 && os.Args[1] == fiberCommand { // started by startFiber; a signal ends it
+		if err := serveFiber(context.Background(), os.Args[2], os.Args[3], os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		return
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	var s settings
 	flag.StringVar(&s.dir, "dir", ".cache", "folder for programs and data")
 	flag.IntVar(&s.notices, "notices", 100_000, "notices in the database")
@@ -46,6 +47,9 @@ func main() {
 	only := flag.String("only", "", "parts, with commas: side, miss, search, peer, visible, start, grow; empty for all")
 	flag.Parse()
 	if err := s.run(ctx, *only); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("stopped; what was started is gone (%w)", err)
+		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

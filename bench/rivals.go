@@ -21,6 +21,7 @@ import (
 // server is a program under load.
 type server struct {
 	cmd    *exec.Cmd
+	done   chan struct{} // closed when it has ended
 	url    string
 	folder string // of its own, removed with it; or ""
 }
@@ -49,15 +50,33 @@ func (s settings) gongkai(ctx context.Context, args ...string) (*server, error) 
 	return run(cmd, "http://"+addr, "http://"+ops+"/readyz")
 }
 
+// inGroup makes a program end with its children, and with this process, whatever
+// ends it.
+func inGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = grace
+}
+
+// grace is what a program has to end in order.
+const grace = 10 * time.Second
+
 // run starts a program and waits until it answers.
 func run(cmd *exec.Cmd, url, ready string) (*server, error) {
+	inGroup(cmd)
 	cmd.Stderr = os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	v := &server{cmd: cmd, url: url}
+	v := &server{cmd: cmd, done: make(chan struct{}), url: url}
+	go func() { _ = cmd.Wait(); close(v.done) }()
 	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		select {
+		case <-v.done:
+			v.stop()
+			return nil, fmt.Errorf("%s ended: %s", filepath.Base(cmd.Path), cmd.ProcessState)
+		default:
+		}
 		res, err := http.Get(ready)
 		if err == nil {
 			_ = res.Body.Close()
@@ -71,8 +90,14 @@ func run(cmd *exec.Cmd, url, ready string) (*server, error) {
 }
 
 func (v *server) stop() {
-	_ = v.cmd.Process.Signal(syscall.SIGTERM)
-	_ = v.cmd.Wait()
+	group := -v.cmd.Process.Pid
+	_ = syscall.Kill(group, syscall.SIGTERM)
+	select {
+	case <-v.done:
+	case <-time.After(grace):
+	}
+	_ = syscall.Kill(group, syscall.SIGKILL) // who did not hear
+	<-v.done
 	if v.folder != "" {
 		_ = os.RemoveAll(v.folder)
 	}
@@ -247,16 +272,23 @@ http {
 }
 `
 
-// startNginx serves the files, tuned as its own documentation advises.
-func (s settings) startNginx(ctx context.Context, files map[string][]byte) (*server, error) {
+// startNginx serves the files, tuned as its own documentation advises. Started
+// by root its workers run as another user, who must reach the files: the folder is
+// open to all, and TMPDIR must be.
+func (s settings) startNginx(ctx context.Context, files map[string][]byte) (v *server, err error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	prefix, err := os.MkdirTemp("/tmp", "gongkai-nginx-")
+	prefix, err := os.MkdirTemp("", "gongkai-nginx-")
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(prefix))
+		}
+	}()
 	www := filepath.Join(prefix, "www")
 	if err := errors.Join(writeFiles(www, files), os.Chmod(prefix, 0o755)); err != nil {
 		return nil, err
@@ -266,9 +298,8 @@ func (s settings) startNginx(ctx context.Context, files map[string][]byte) (*ser
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, "nginx", "-e", "stderr", "-p", prefix, "-c", conf, "-g", "daemon off;")
-	v, err := run(cmd, "http://"+addr, "http://"+addr+"/list.json")
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(prefix))
+	if v, err = run(cmd, "http://"+addr, "http://"+addr+"/list.json"); err != nil {
+		return nil, err
 	}
 	v.folder = prefix
 	return v, nil

@@ -57,7 +57,9 @@ func (s settings) wrk(ctx context.Context, t target) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	out, err := exec.CommandContext(ctx, "wrk", append(args, t.by.url+t.path)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", append(args, t.by.url+t.path)...)
+	inGroup(cmd)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return result{}, fmt.Errorf("wrk %s: %w: %s", t.path, err, out)
 	}
