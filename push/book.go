@@ -96,7 +96,7 @@ func (b *book) writeMarks() {
 			b.p.log.Error("cards were not marked; they are tried again", "error", err)
 		}
 		for _, m := range batch {
-			m.granted <- granted[m.N]
+			m.granted <- err == nil && granted[m.N]
 		}
 	}
 }

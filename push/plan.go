@@ -33,6 +33,8 @@ func (p *planner) plan(d disclosure.Delivery, r disclosure.Recipient) disclosure
 		return rest(disclosure.DeliveryDead, disclosure.ClassExpired, time.Time{})
 	case r.Paused:
 		return rest(disclosure.DeliverySuppressed, disclosure.ClassPaused, time.Time{})
+	case d.Unwanted:
+		return rest(disclosure.DeliverySuppressed, disclosure.ClassUnwanted, time.Time{})
 	}
 	if d.Quiet != nil && !(urgent && r.UrgentQuiet) {
 		if until := d.Quiet.Until(p.now); !until.IsZero() {

@@ -187,6 +187,7 @@ const (
 	ClassWindow     Class = "window"     // the customer-service window is closed
 	ClassNoChannel  Class = "no_channel" // there is no way to the person
 	ClassPaused     Class = "paused"     // the person paused everything
+	ClassUnwanted   Class = "unwanted"   // the subscription is gone or paused
 	ClassExpired    Class = "expired"    // no news any more
 )
 
@@ -196,7 +197,7 @@ var ClassNames = map[Class]string{
 	ClassPace: "超过每分钟限额", ClassPacePerson: "对该用户发送过于频繁", ClassSerialise: "对该用户同时发送", ClassDuplicate: "重复消息",
 	ClassQuota: "当日限额用完", ClassConsent: "用户没有授权", ClassUnfollowed: "用户没有关注", ClassMuted: "用户拒收", ClassIdentity: "用户标识无效",
 	ClassTemplate: "模板或字段有误", ClassContent: "内容被拦截", ClassBanned: "接口能力被封禁", ClassWindow: "客服窗口已关闭",
-	ClassNoChannel: "没有可用的推送渠道，只进收件箱", ClassPaused: "用户已暂停推送", ClassExpired: "已过时效",
+	ClassNoChannel: "没有可用的推送渠道，只进收件箱", ClassPaused: "用户已暂停推送", ClassUnwanted: "用户已退订或暂停这个订阅", ClassExpired: "已过时效",
 }
 
 // Delivery is one event for one person: the card that is sent and the row of
@@ -222,6 +223,7 @@ type Delivery struct {
 	Expires   time.Time
 	Canary    bool
 	Quiet     *Quiet // of the subscription
+	Unwanted  bool   // the subscription is gone or paused
 	MaybeDup  bool   // sent again although it may have arrived
 	Neutral   bool   // the event's own words were refused
 }

@@ -31,8 +31,13 @@ type dialect struct {
 	// array of arrays; kinds has "i" for a column of numbers and "t" for text.
 	rows func(param, kinds string) string
 
-	lockEvent  string // after the SELECT that picks an event
-	holdPeople string // statement that keeps people from being erased until the transaction ends; may be empty
+	lockEvent string // after the SELECT that picks an event
+
+	// Statements that lock until the transaction ends; "" where there is one writer.
+	holdPeople   string // people are neither erased nor joined
+	changePeople string // nobody holds them
+	lockOpenID   string // (account) nobody else signs it in
+	lockUnionID  string // (unionid) likewise; taken after lockOpenID
 
 	// The full-text index.
 	indexInsert string // (seq, tokens)
@@ -70,7 +75,10 @@ var postgresDialect = &dialect{
 	rows:      postgresRows,
 	lockEvent: " FOR UPDATE SKIP LOCKED",
 	// The key is that of forget_deliveries.
-	holdPeople: `SELECT pg_advisory_xact_lock_shared(7075)`,
+	holdPeople:   `SELECT pg_advisory_xact_lock_shared(7075)`,
+	changePeople: `SELECT pg_advisory_xact_lock(7075)`,
+	lockOpenID:   `SELECT pg_advisory_xact_lock(7076, hashtext($1))`,
+	lockUnionID:  `SELECT pg_advisory_xact_lock(7077, hashtext($1))`,
 
 	indexInsert: `INSERT INTO search_index (seq, tokens) VALUES ($1, array_to_tsvector($2::text[]))`,
 	indexDelete: `DELETE FROM search_index WHERE seq = $1`,

@@ -11,7 +11,13 @@ import (
 )
 
 var dueColumns = `d.n, d.event_n, d.person_n, d.sub_n, d.priority, d.attempt, d.channel, d.app, d.template, d.first_call_at, d.expires_at,
-	d.maybe_dup, COALESCE(s.quiet_from, ` + personQuiet("quiet_from") + `, -1), COALESCE(s.quiet_to, ` + personQuiet("quiet_to") + `, -1)`
+	d.maybe_dup, COALESCE(s.quiet_from, ` + personQuiet("quiet_from") + `, -1), COALESCE(s.quiet_to, ` + personQuiet("quiet_to") + `, -1),
+	CASE WHEN d.sub_n <> 0 THEN COALESCE(s.paused, 1) WHEN ` + digestWanted + ` THEN 0 ELSE 1 END`
+
+// digestWanted holds for a card that came for no subscription of its own while one
+// of those whose notices it bundles is neither gone nor paused.
+const digestWanted = `EXISTS (SELECT 1 FROM delivery c JOIN subscription q ON q.n = c.sub_n AND q.paused = 0
+	WHERE c.person_n = d.person_n AND c.parent_n = d.event_n)`
 
 // personQuiet is an end of the quiet hours that a card keeps which came for no
 // subscription of its own, such as a digest: the person's oldest ones.
@@ -23,11 +29,11 @@ const dueTables = `delivery d JOIN push_event e ON e.n = d.event_n LEFT JOIN sub
 
 func scanDue(rows *sql.Rows) (disclosure.Delivery, error) {
 	d := disclosure.Delivery{State: disclosure.DeliveryQueued}
-	var first, expires, dup, from, to int64
+	var first, expires, dup, from, to, unwanted int64
 	err := rows.Scan(&d.N, &d.Event, &d.Person, &d.Sub, &d.Priority, &d.Attempt, &d.Channel, &d.App, &d.Template, &first, &expires,
-		&dup, &from, &to)
+		&dup, &from, &to, &unwanted)
 	d.FirstCall, d.Expires = disclosure.FromMilliseconds(first), disclosure.FromMilliseconds(expires)
-	d.MaybeDup, d.Quiet = dup == 1, quietSpan(from, to)
+	d.MaybeDup, d.Quiet, d.Unwanted = dup == 1, quietSpan(from, to), unwanted == 1
 	return d, err
 }
 

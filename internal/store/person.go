@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,7 +22,7 @@ func noPerson() error {
 func (s *Store) SignIn(ctx context.Context, who disclosure.Identity, hash []byte, now time.Time) (disclosure.Person, error) {
 	var p disclosure.Person
 	err := s.write(ctx, "sign in", func(tx *sql.Tx) error {
-		n, err := identify(ctx, tx, who, now)
+		n, err := s.identify(ctx, tx, who, now)
 		if err != nil {
 			return err
 		}
@@ -43,33 +42,49 @@ func (s *Store) SignIn(ctx context.Context, who disclosure.Identity, hash []byte
 	return p, err
 }
 
-// identify finds or makes the person of an identity.
-func identify(ctx context.Context, tx *sql.Tx, who disclosure.Identity, now time.Time) (int64, error) {
+// identify finds or makes the person of an identity. Another person of its unionid
+// is the same human and becomes one with them.
+func (s *Store) identify(ctx context.Context, tx *sql.Tx, who disclosure.Identity, now time.Time) (int64, error) {
+	err := lockBy(ctx, tx, s.d.lockOpenID, who.App+"/"+who.OpenID)
+	if err == nil && who.UnionID != "" {
+		err = lockBy(ctx, tx, s.d.lockUnionID, who.UnionID)
+	}
+	if err != nil {
+		return 0, err
+	}
 	var n int64
 	var union string
-	err := tx.QueryRowContext(ctx, `SELECT person_n, unionid FROM account WHERE app = $1 AND openid = $2`, who.App, who.OpenID).Scan(&n, &union)
+	err = tx.QueryRowContext(ctx, `SELECT person_n, unionid FROM account WHERE app = $1 AND openid = $2`, who.App, who.OpenID).Scan(&n, &union)
 	known := err == nil
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
-	if known && (who.UnionID == "" || union == who.UnionID) {
+	if known && who.UnionID == "" {
 		return n, nil
 	}
 	other := int64(0)
 	if who.UnionID != "" {
-		err := tx.QueryRowContext(ctx, `SELECT person_n FROM account WHERE unionid = $1 AND unionid <> '' ORDER BY linked_at, app LIMIT 1`, who.UnionID).Scan(&other)
+		err := tx.QueryRowContext(ctx, `
+			SELECT person_n
+			  FROM account
+			 WHERE unionid = $1 AND unionid <> '' AND person_n <> $2
+			 ORDER BY linked_at, app
+			 LIMIT 1`, who.UnionID, n).Scan(&other)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, err
 		}
 	}
-	if known { // its unionid was just learned
-		if _, err := tx.ExecContext(ctx, `UPDATE account SET unionid = $1 WHERE app = $2 AND openid = $3`, who.UnionID, who.App, who.OpenID); err != nil {
-			return 0, err
+	if known {
+		if other != 0 {
+			if err := s.mergePeople(ctx, tx, other, n); err != nil {
+				return 0, err
+			}
+			n = other
 		}
-		if other != 0 && other != n {
-			return other, mergePeople(ctx, tx, other, n)
+		if union != who.UnionID { // it was just learned
+			_, err = tx.ExecContext(ctx, `UPDATE account SET unionid = $1 WHERE app = $2 AND openid = $3`, who.UnionID, who.App, who.OpenID)
 		}
-		return n, nil
+		return n, err
 	}
 	if other == 0 {
 		if err := tx.QueryRowContext(ctx, `
@@ -85,23 +100,47 @@ func identify(ctx context.Context, tx *sql.Tx, who disclosure.Identity, now time
 	return other, err
 }
 
-// mergePeople makes two people one: everything of gone becomes kept's. Of an
-// event both have, kept's delivery stays.
-func mergePeople(ctx context.Context, tx *sql.Tx, kept, gone int64) error {
+// mergePeople makes two people one: everything of gone becomes kept's. Cards stay
+// paused if they were for either.
+//
+// Of an event both have, one delivery stays: kept's, unless only gone's has come as
+// far as a call. A card of gone's in flight remains so; when kept has one there too
+// it is dealt with as after a lost lease, for nobody has two. Deliveries are locked
+// before accounts, as by those who settle calls.
+func (s *Store) mergePeople(ctx context.Context, tx *sql.Tx, kept, gone int64) error {
+	if err := s.changePeople(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE push_head SET claims = claims + 1 WHERE id = 1`); err != nil { // nobody takes their cards meanwhile
+		return err
+	}
+	const (
+		notTold = `state IN ('queued', 'digest', 'suppressed')`
+		flying  = `state IN ('leased', 'sending')`
+		alone   = `NOT EXISTS (SELECT 1 FROM delivery k WHERE k.event_n = delivery.event_n AND k.person_n = $2)`
+	)
 	for _, stmt := range []string{
-		`UPDATE account SET person_n = $1 WHERE person_n = $2`,
-		`UPDATE person_session SET person_n = $1 WHERE person_n = $2`,
-		`UPDATE subscription SET person_n = $1 WHERE person_n = $2`,
-		`UPDATE consent SET person_n = $1 WHERE person_n = $2`,
-		`UPDATE delivery SET person_n = $1
-		  WHERE person_n = $2 AND state NOT IN ('leased', 'sending')
-		    AND NOT EXISTS (SELECT 1 FROM delivery k WHERE k.event_n = delivery.event_n AND k.person_n = $3)`,
+		`DELETE FROM delivery
+		  WHERE person_n = $2 AND ` + notTold + `
+		    AND EXISTS (SELECT 1 FROM delivery g WHERE g.event_n = delivery.event_n AND g.person_n = $1 AND NOT g.` + notTold + `)`,
+		`UPDATE delivery
+		    SET state = CASE WHEN state = 'leased' OR channel = 'template' THEN 'queued' ELSE 'unknown' END,
+		        class = CASE WHEN state = 'leased' OR channel = 'template' THEN class ELSE 'ambiguous' END,
+		        not_before = CASE WHEN state = 'leased' THEN not_before ELSE lease_until END,
+		        attempt = CASE WHEN state = 'leased' THEN attempt - 1 ELSE attempt END, owner = ''
+		  WHERE person_n = $1 AND ` + flying + ` AND ` + alone + `
+		    AND EXISTS (SELECT 1 FROM delivery f WHERE f.person_n = $2 AND f.` + flying + `)`,
+		`UPDATE delivery SET person_n = $2 WHERE person_n = $1 AND ` + alone,
+		`UPDATE person
+		    SET paused = CASE WHEN EXISTS (SELECT 1 FROM person g WHERE g.n = $1 AND g.paused = 1) THEN 1 ELSE paused END,
+		        urgent_quiet = urgent_quiet * (SELECT g.urgent_quiet FROM person g WHERE g.n = $1)
+		  WHERE n = $2`,
+		`UPDATE account SET person_n = $2 WHERE person_n = $1`,
+		`UPDATE person_session SET person_n = $2 WHERE person_n = $1`,
+		`UPDATE subscription SET person_n = $2 WHERE person_n = $1`,
+		`UPDATE consent SET person_n = $2 WHERE person_n = $1`,
 	} {
-		args := []any{kept, gone}
-		if strings.Contains(stmt, "$3") {
-			args = append(args, kept)
-		}
-		if _, err := tx.ExecContext(ctx, stmt, args...); err != nil {
+		if _, err := tx.ExecContext(ctx, stmt, gone, kept); err != nil {
 			return err
 		}
 	}
@@ -173,6 +212,9 @@ func (s *Store) ChangePerson(ctx context.Context, p disclosure.Person) (disclosu
 // sessions, subscriptions, consents and the inbox.
 func (s *Store) ErasePerson(ctx context.Context, n int64) error {
 	err := s.write(ctx, "erase person", func(tx *sql.Tx) error {
+		if err := s.changePeople(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM person WHERE n = $1`, n)
 		return err
 	})
@@ -201,13 +243,19 @@ func (s *Store) UseLink(ctx context.Context, n int64, hash []byte, now time.Time
 	var p disclosure.Person
 	err := s.write(ctx, "use link", func(tx *sql.Tx) error {
 		var other int64
-		err := one(tx.QueryRowContext(ctx, `DELETE FROM link_code WHERE hash = $1 AND expires_at > $2 RETURNING person_n`, hash, now.UnixMilli()),
-			disclosure.Errorf(disclosure.CodeLink, "绑定码无效、已用过或已过期").On("code"), &other)
+		invalid := disclosure.Errorf(disclosure.CodeLink, "绑定码无效、已用过或已过期").On("code")
+		err := one(tx.QueryRowContext(ctx, `SELECT person_n FROM link_code WHERE hash = $1 AND expires_at > $2`, hash, now.UnixMilli()), invalid, &other)
+		if err == nil { // a wrong code makes nobody wait
+			err = s.changePeople(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}
+		if err := one(tx.QueryRowContext(ctx, `DELETE FROM link_code WHERE hash = $1 RETURNING person_n`, hash), invalid, &other); err != nil {
+			return err
+		}
 		if other != n {
-			if err := mergePeople(ctx, tx, other, n); err != nil {
+			if err := s.mergePeople(ctx, tx, other, n); err != nil {
 				return err
 			}
 		}
@@ -235,6 +283,9 @@ func (s *Store) PersonOf(ctx context.Context, app, openid string) (disclosure.Pe
 // goes with their last one.
 func (s *Store) RemoveAccount(ctx context.Context, app, openid string) error {
 	err := s.write(ctx, "remove account", func(tx *sql.Tx) error {
+		if err := s.changePeople(ctx, tx); err != nil {
+			return err
+		}
 		var n int64
 		err := tx.QueryRowContext(ctx, `DELETE FROM account WHERE app = $1 AND openid = $2 RETURNING person_n`, app, openid).Scan(&n)
 		if errors.Is(err, sql.ErrNoRows) {

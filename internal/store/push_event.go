@@ -70,13 +70,27 @@ func advance(ctx context.Context, tx *sql.Tx, owner string, f disclosure.FanOut,
 	return oneRow(res, err, errLostLease)
 }
 
-// holdPeople keeps people from being erased until tx ends. Whoever writes
-// deliveries begins with it: no key of the schema says that their people are there.
+// holdPeople keeps people from being erased and joined until tx ends. Whoever
+// writes deliveries begins with it: no key of the schema says that their people
+// are there.
 func (s *Store) holdPeople(ctx context.Context, tx *sql.Tx) error {
-	if s.d.holdPeople == "" {
+	return lockBy(ctx, tx, s.d.holdPeople)
+}
+
+// changePeople waits until nobody holds people, and keeps others from it until tx
+// ends. Whoever erases or joins people begins with it, before any row of theirs is
+// locked: a fan-out has the people first and then their rows.
+func (s *Store) changePeople(ctx context.Context, tx *sql.Tx) error {
+	return lockBy(ctx, tx, s.d.changePeople)
+}
+
+// lockBy carries out a statement of the dialect that only locks. SQLite, with its
+// one writer, has none.
+func lockBy(ctx context.Context, tx *sql.Tx, statement string, args ...any) error {
+	if statement == "" {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, s.d.holdPeople)
+	_, err := tx.ExecContext(ctx, statement, args...)
 	return err
 }
 
@@ -238,7 +252,8 @@ func endOfPiece(ctx context.Context, tx *sql.Tx, f disclosure.FanOut, limit int)
 }
 
 // Digest collects what waits for the digest of the day into one delivery per
-// person and returns how many people it was for. It may be repeated.
+// person and returns how many people are done with. It may be repeated. What waits
+// for a subscription that is gone or paused meanwhile goes into none.
 func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time) (people int64, err error) {
 	err = s.write(ctx, "digest", func(tx *sql.Tx) error {
 		if err := s.holdPeople(ctx, tx); err != nil {
@@ -252,13 +267,17 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
+		people = int64(len(waiting))
+		if waiting, err = s.dropUnwanted(ctx, tx, waiting, now); err != nil || len(waiting) == 0 {
+			return err
+		}
 		if err := insertEvent(ctx, tx, e); err != nil {
 			return err
 		}
 		if err := tx.QueryRowContext(ctx, `SELECT n FROM push_event WHERE key = $1`, e.Key).Scan(&e.N); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, deliver+`
+		_, err = tx.ExecContext(ctx, deliver+`
 			SELECT $1, n, 0, $2, 'queued', $3, $4, $5, `+deliverBlank+`
 			  FROM person
 			 WHERE n IN `+s.d.inInts("$6")+`
@@ -267,7 +286,7 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 		if err != nil {
 			return err
 		}
-		if people, err = res.RowsAffected(); err != nil {
+		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `
@@ -277,6 +296,23 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 		return err
 	})
 	return people, err
+}
+
+// dropUnwanted ends what waits for the digest although its subscription is gone or
+// paused, and returns the people for whom something else waits.
+func (s *Store) dropUnwanted(ctx context.Context, tx *sql.Tx, people []int64, now time.Time) ([]int64, error) {
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE delivery
+		   SET state = 'suppressed', class = $1
+		 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3")+`
+		   AND NOT EXISTS (SELECT 1 FROM subscription q WHERE q.n = delivery.sub_n AND q.paused = 0)`,
+		disclosure.ClassUnwanted, now.UnixMilli(), jsonText(people)); err != nil {
+		return nil, err
+	}
+	return all(ctx, tx, scanInt, `
+		SELECT DISTINCT person_n
+		  FROM delivery
+		 WHERE state = 'digest' AND not_before <= $1 AND person_n IN `+s.d.inInts("$2"), now.UnixMilli(), jsonText(people))
 }
 
 // sweptPhase marks a closed event that has nothing left to be told.

@@ -136,6 +136,12 @@ func (s *Store) afterSettle(ctx context.Context, tx *sql.Tx, k end, list []*disc
 		if d.MsgID != "" {
 			msgids, at = append(msgids, d.MsgID), d.At
 		}
+		if d.Refund || d.Account == disclosure.AccountNoConsent {
+			// Joined with another meanwhile, the person is that one now.
+			if err := tx.QueryRowContext(ctx, `SELECT person_n FROM delivery WHERE n = $1`, d.N).Scan(&d.Person); err != nil {
+				return err
+			}
+		}
 		if d.Refund {
 			if err := addConsent(ctx, tx, d.Person, disclosure.Consent{At: d.At, Identity: disclosure.Identity{App: d.App}, Template: d.Template,
 				Kind: disclosure.ConsentRefund, Delta: 1}); err != nil {
@@ -247,9 +253,11 @@ func (s *Store) Recover(ctx context.Context, limit int, now time.Time) (disclosu
 	var r disclosure.Recovery
 	err := s.write(ctx, "recover", func(tx *sql.Tx) error {
 		ms := now.UnixMilli()
-		lost := func(set, condition string, args ...any) (int64, error) {
+		// The condition is asked again of each row: PostgreSQL waits for another
+		// process that recovers the same ones, and then has their new versions.
+		lost := func(set, condition string) (int64, error) {
 			res, err := tx.ExecContext(ctx, `UPDATE delivery SET `+set+` WHERE n IN (SELECT n FROM delivery WHERE state IN ('leased', 'sending')
-				AND lease_until < $1 AND `+condition+` LIMIT $2)`, append([]any{ms, limit}, args...)...)
+				AND lease_until < $1 AND `+condition+` LIMIT $2) AND lease_until < $3 AND `+condition, ms, limit, ms)
 			if err != nil {
 				return 0, err
 			}

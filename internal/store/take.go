@@ -68,7 +68,10 @@ func (s *Store) Take(ctx context.Context, owner string, plan []disclosure.Planne
 		}
 		return nil
 	})
-	return t.taken, err
+	if err != nil {
+		return nil, err
+	}
+	return t.taken, nil
 }
 
 // taking is one Take. Deliveries with which the same is done are one statement.
@@ -198,5 +201,8 @@ func (s *Store) Mark(ctx context.Context, owner string, list []disclosure.Delive
 		}
 		return nil
 	})
-	return marked, err
+	if err != nil {
+		return nil, err // what was marked nevertheless is for Recover
+	}
+	return marked, nil
 }
