@@ -28,6 +28,7 @@ type OpsConfig struct {
 	Drained func() bool     // the server has begun to drain
 	Kiosks  FleetReader     // nil without devices
 	Calls   CallbackCounter // nil without the hotline
+	Backlog BacklogReader   // nil without the push
 	Now     func() time.Time
 	Push    prometheus.Collector
 }
@@ -46,6 +47,9 @@ func NewOps(c OpsConfig) http.Handler {
 	}
 	if c.Calls != nil {
 		registry.MustRegister(callbackCollector{c.Calls, c.Now})
+	}
+	if c.Backlog != nil {
+		registry.MustRegister(backlogCollector{c.Backlog, c.Now})
 	}
 	if c.Push != nil {
 		registry.MustRegister(c.Push)

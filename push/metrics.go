@@ -18,14 +18,13 @@ type Metrics struct {
 	leases    prometheus.Counter
 	recovery  *prometheus.CounterVec
 	callbacks *prometheus.CounterVec
-	tokens    *prometheus.CounterVec
 }
 
 func newMetrics() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gongkai_push_" + name, Help: help}, labels)
 	}
-	return &Metrics{
+	m := &Metrics{
 		calls: counter("calls_total", "Calls to WeChat by channel and outcome; ok, or the class of the failure.", "channel", "outcome"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gongkai_push_call_seconds", Help: "Time of a call to WeChat.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"channel"}),
@@ -35,12 +34,26 @@ func newMetrics() *Metrics {
 		leases:    prometheus.NewCounter(prometheus.CounterOpts{Name: "gongkai_push_lost_leases_total", Help: "Results that came after their lease."}),
 		recovery:  counter("recovered_total", "Deliveries of workers that went away, by what became of them.", "to"),
 		callbacks: counter("callbacks_total", "Callbacks of WeChat by event and outcome.", "event", "outcome"),
-		tokens:    counter("tokens_total", "Access tokens by where they came from.", "from"),
 	}
+	m.begin()
+	return m
+}
+
+// begin sets to 0 what alarms watch: a series that begins with its first fault has
+// not increased.
+func (m *Metrics) begin() {
+	for _, c := range disclosure.Channels {
+		for _, outcome := range []disclosure.Class{"ok", disclosure.ClassToken, disclosure.ClassConfig, disclosure.ClassAmbiguous} {
+			m.calls.WithLabelValues(string(c.Channel), string(outcome))
+		}
+	}
+	m.decided.WithLabelValues(string(disclosure.DeliveryUnknown), string(disclosure.ClassAmbiguous))
+	m.recovered(disclosure.Recovery{})
+	m.callbacks.WithLabelValues("none", "refused")
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.calls, m.duration, m.decided, m.refusals, m.expanded, m.leases, m.recovery, m.callbacks, m.tokens}
+	return []prometheus.Collector{m.calls, m.duration, m.decided, m.refusals, m.expanded, m.leases, m.recovery, m.callbacks}
 }
 
 // Describe implements prometheus.Collector.

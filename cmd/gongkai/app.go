@@ -107,7 +107,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Calls: a.store, Now: p.now, Drained: a.edge.Draining, Push: a.push.Metrics()}),
+	a.ops = &http.Server{Handler: handlers.NewOps(handlers.OpsConfig{Cache: a.cache, Metrics: a.edge.Metrics(), Queries: a.store.Queries, Kiosks: a.store, Calls: a.store, Backlog: a.store, Now: p.now, Drained: a.edge.Draining, Push: a.push.Metrics()}),
 		ReadHeaderTimeout: 5 * time.Second}
 	return a, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,7 +94,36 @@ func TestDemoTellsAndDoesTheMainJob(t *testing.T) {
 	if out, exit := cli(t, "notice", "publish", code, "--as", sheet.Tokens["reviewer"], "--data", dir); exit != exitOK {
 		t.Errorf("publish from the command line: exit %d, %s", exit, out)
 	}
+	checkMetricsAreTold(t, p)
 	p.stop(syscall.SIGINT)
+}
+
+// checkMetricsAreTold compares what a running server counts with what operators
+// are told that it means.
+func checkMetricsAreTold(t *testing.T, p *process) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get(p.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	scrape, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := regexp.MustCompile(`(?m)^# TYPE (gongkai_\w+) `).FindAllSubmatch(scrape, -1)
+	for _, family := range families {
+		if !bytes.Contains(page, append([]byte("`"), family[1]...)) {
+			t.Errorf("docs/operations.md does not say what %s is", family[1])
+		}
+	}
+	if len(families) < 20 {
+		t.Errorf("only %d families", len(families))
+	}
 }
 
 // checkDemoPhone copies the telephone conversation that the demo prints into a

@@ -396,6 +396,14 @@ type PushStatus struct {
 	OldestAt time.Time // of what is queued and due
 }
 
+// Backlog is what the push has not come to yet; an instant is zero where nothing
+// waits.
+type Backlog struct {
+	Event    time.Time // since when the oldest event (推送) waits to be matched; its recall window counts
+	Card     time.Time // since when the oldest card that is due waits to be sent
+	Switches int       // kill switches that are on
+}
+
 // Resend says what is to be sent again (补发).
 type Resend struct {
 	Event  int64 // 0: every event that is still news

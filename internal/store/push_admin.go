@@ -240,6 +240,26 @@ func (s *Store) PushStatus(ctx context.Context, now time.Time) (disclosure.PushS
 	return st, err
 }
 
+// Backlog returns what waits. It costs a look-up by index each, however long the
+// queue is. A paused event does not wait; the cards it has already do.
+func (s *Store) Backlog(ctx context.Context, now time.Time) (disclosure.Backlog, error) {
+	var b disclosure.Backlog
+	var event, card int64
+	err := s.r.QueryRowContext(ctx, `
+		SELECT (SELECT COALESCE(MIN(at), 0) FROM push_event WHERE state IN ('pending', 'matching') AND open = 1 AND paused = 0),
+		       (SELECT COALESCE(MIN(since), 0)
+		          FROM (SELECT MIN(not_before) AS since FROM delivery WHERE state = 'queued' AND priority = 0
+		                 UNION ALL SELECT MIN(not_before) FROM delivery WHERE state = 'queued' AND priority = 1
+		                 UNION ALL SELECT MIN(not_before) FROM delivery WHERE state = 'queued' AND priority = 2) AS oldest
+		         WHERE since <= $1),
+		       (SELECT count(*) FROM push_switch)`, now.UnixMilli()).Scan(&event, &card, &b.Switches)
+	if err != nil {
+		return b, fmt.Errorf("store: backlog: %w", fault(err))
+	}
+	b.Event, b.Card = disclosure.FromMilliseconds(event), disclosure.FromMilliseconds(card)
+	return b, nil
+}
+
 // PausePushAs is the program's own pause of an event whose first cards failed.
 func (s *Store) PausePushAs(ctx context.Context, n int64, why string, now time.Time) error {
 	return s.PausePush(ctx, disclosure.System, n, why, now)
