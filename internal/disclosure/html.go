@@ -22,8 +22,66 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	return p
 })
 
-// SanitizeHTML reduces the text to the allowed markup. It is idempotent.
-func SanitizeHTML(s string) string { return strings.TrimSpace(policy().Sanitize(s)) }
+// SanitizeHTML reduces the text to the allowed markup and closes what it opens,
+// so that nothing of it reaches what follows on a page. It is idempotent, and
+// leaves allowed markup that is closed in order as it is.
+func SanitizeHTML(s string) string { return strings.TrimSpace(balanced(policy().Sanitize(s))) }
+
+var voidElements = map[string]bool{"br": true, "hr": true}
+
+// balanced returns allowed markup with every element closed, inner before outer,
+// and without the end tags of what is not open. It works on tags and not on a
+// tree: a parser repeats an open link in every paragraph after it, which makes
+// little text into very much.
+func balanced(s string) string {
+	var b strings.Builder
+	var open []string
+	closeTo := func(depth int) {
+		for ; len(open) > depth; open = open[:len(open)-1] {
+			b.WriteString("</" + open[len(open)-1] + ">")
+		}
+	}
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			closeTo(0)
+			return b.String()
+		}
+		raw := string(z.Raw()) // before TagName, which takes it apart
+		if kind == html.TextToken {
+			b.WriteString(raw)
+			continue
+		}
+		tag, _ := z.TagName()
+		name := string(tag)
+		switch {
+		case voidElements[name]:
+			b.WriteString(raw)
+		case kind != html.EndTagToken: // <p/> opens a paragraph too
+			b.WriteString(raw)
+			open = append(open, name)
+		default:
+			if depth := opened(open, name); depth >= 0 {
+				closeTo(depth)
+			}
+		}
+	}
+}
+
+// opened is where an end tag's element stands among the open ones, or -1: one
+// within a cell closes nothing outside of its table.
+func opened(open []string, name string) int {
+	for i := len(open) - 1; i >= 0; i-- {
+		if open[i] == name {
+			return i
+		}
+		if open[i] == "table" {
+			break
+		}
+	}
+	return -1
+}
 
 var activeElements = map[string]bool{"script": true, "iframe": true, "frame": true, "object": true, "embed": true,
 	"applet": true, "form": true, "input": true, "button": true, "meta": true, "base": true, "link": true, "svg": true,

@@ -2,11 +2,13 @@ package disclosure
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 func TestSanitizeHTML(t *testing.T) {
@@ -27,6 +29,15 @@ func TestSanitizeHTML(t *testing.T) {
 		{"comments go", "甲<!-- 内部意见 -->乙", "甲乙"},
 		{"handlers go", `<p onclick="alert(1)">甲</p>`, "<p>甲</p>"},
 		{"text that looks like markup stays text", "&lt;script&gt; 5 &lt; 6 &amp; 7", "&lt;script&gt; 5 &lt; 6 &amp; 7"},
+		{"a link that is left open is closed", `<p>正文</p><p><a href="https://example.com/">点这里`, `<p>正文</p><p><a href="https://example.com/" rel="noreferrer">点这里</a></p>`},
+		{"a table that is left open is closed", "<table><tr><td>甲", "<table><tr><td>甲</td></tr></table>"},
+		{"a table closes what is open in it", "<table><tr><td><b>甲</table>乙", "<table><tr><td><b>甲</b></td></tr></table>乙"},
+		{"emphasis ends with its paragraph", "<p><b>甲</p><p>乙</b></p>", "<p><b>甲</b></p><p>乙</p>"},
+		{"a tag that says it closes itself does not", `<a href="https://example.com/"/>甲`, `<a href="https://example.com/" rel="noreferrer"/>甲</a>`},
+		{"ends without a beginning go", "甲</p></table></b>乙", "甲乙"},
+		{"a cell ends nothing outside of its table", "<p><table><tr><td>甲</p></td></tr></table></p>", "<p><table><tr><td>甲</td></tr></table></p>"},
+		{"breaks need no end", "甲<br>乙<br/>丙<hr>丁", "甲<br>乙<br/>丙<hr>丁"},
+		{"a list in a paragraph stays", "<p>甲<ul><li>乙</li></ul></p>", "<p>甲<ul><li>乙</li></ul></p>"},
 		{"blanks around it go", " \n<p>甲</p>\t", "<p>甲</p>"},
 		{"nothing", "", ""},
 	}
@@ -129,6 +140,24 @@ func foreign(n *html.Node) string {
 	return ""
 }
 
+// escapes says what of the markup reaches what follows it on a page, as a browser
+// would build that, or "".
+func escapes(t *testing.T, markup string) string {
+	t.Helper()
+	nodes, err := html.ParseFragment(strings.NewReader("<div>"+markup+"</div>后文"), &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body})
+	if err != nil {
+		return "" // a parser's limit of depth: what nests so deep is closed all the same
+	}
+	if len(nodes) == 2 && nodes[0].Data == "div" && nodes[1].Type == html.TextNode && nodes[1].Data == "后文" {
+		return ""
+	}
+	var b strings.Builder
+	for _, n := range nodes {
+		_ = html.Render(&b, n)
+	}
+	return b.String()
+}
+
 func FuzzSanitizeHTML(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(allowedMarkup)) {
 		f.Add("<" + name + ` href="https://example.com" colspan="2">甲</` + name + ">")
@@ -136,7 +165,9 @@ func FuzzSanitizeHTML(f *testing.F) {
 	for _, s := range []string{"<scr<script>ipt>alert(1)</script>", `<a href="java&#9;script:alert(1)">x</a>`,
 		"<svg><style><img src=x onerror=alert(1)>",
 		`<p title="</p><script>alert(1)</script>">`, "<!--><script>-->", "<math><mtext></p><a onclick=x>", "a\u00a0<p>\x00</p>", "&#60;script&#62;",
-		"<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">", "<textarea><script>", "<plaintext><p>", "<table><a href=//x>"} {
+		"<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">", "<textarea><script>", "<plaintext><p>", "<table><a href=//x>",
+		`<p>正文</p><p><a href="https://evil.example/">点这里`, "<table><tr><td>", "<table><b><tr></b><td>", "<table><a href=//x><tr></a></table>",
+		"<b><p></b>", "<a href=//x/>", "<li><b>甲<li>乙", "<table><caption><table></caption>", "<h2><h3></h2>", "<ul><table><li></ul>", "</br></p>"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -147,6 +178,9 @@ func FuzzSanitizeHTML(f *testing.F) {
 		if bad := ActiveHTML(got); bad != "" {
 			t.Errorf("ActiveHTML(SanitizeHTML(%q)) = %q, want nothing in %q", s, bad, got)
 		}
+		if out := escapes(t, got); out != "" {
+			t.Errorf("SanitizeHTML(%q) = %q reaches what follows: %s", s, got, out)
+		}
 		page, err := html.Parse(strings.NewReader(got))
 		if err != nil {
 			t.Fatalf("Parse(%q) = %v", got, err)
@@ -155,4 +189,31 @@ func FuzzSanitizeHTML(f *testing.F) {
 			t.Errorf("SanitizeHTML(%q) = %q, which holds %s", s, got, bad)
 		}
 	})
+}
+
+// TestSanitizedMarkupStaysInside: whatever the order of allowed tags, nothing of
+// them reaches what follows on a page, and cleaning again changes nothing.
+func TestSanitizedMarkupStaysInside(t *testing.T) {
+	var tags []string
+	for _, name := range strings.Fields("p h2 ul li blockquote b u a table caption thead tbody tr th td br") {
+		start := name
+		if name == "a" {
+			start = `a href="https://example.com/"`
+		}
+		tags = append(tags, "<"+start+">", "</"+name+">", "<"+start+"/>", "甲")
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		var b strings.Builder
+		for range 1 + random.IntN(14) {
+			b.WriteString(tags[random.IntN(len(tags))])
+		}
+		clean := SanitizeHTML(b.String())
+		if again := SanitizeHTML(clean); again != clean {
+			t.Fatalf("SanitizeHTML(%q) = %q, want no change", clean, again)
+		}
+		if out := escapes(t, clean); out != "" {
+			t.Fatalf("SanitizeHTML(%q) = %q reaches what follows: %s", b.String(), clean, out)
+		}
+	}
 }
