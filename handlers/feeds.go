@@ -167,13 +167,13 @@ func (s *Server) feedItem(c *disclosure.Catalog, n disclosure.Summary) *feeds.It
 		title = "【已终止】" + title
 	}
 	text := t.Name + " · " + c.BodyName(n.Body)
-	if !n.DeadlineAt.IsZero() {
-		text += " · 截止 " + n.DeadlineAt.Format("2006-01-02 15:04")
+	if at := n.OpenUntil(); !at.IsZero() {
+		text += " · 截止 " + at.Format("2006-01-02 15:04")
 	}
 	if n.Summary != "" && !t.Personal {
 		text += "\n" + n.Summary
 	}
 	return &feeds.Item{Id: "urn:uuid:" + n.ID, IsPermaLink: "false", Title: title, Description: text,
-		Link:   &feeds.Link{Href: fmt.Sprintf("%s/n/%s/%d", s.PublicURL, n.Code, n.Rev)},
+		Link:   &feeds.Link{Href: s.noticeURL(n.Code, n.Rev)},
 		Author: &feeds.Author{Name: c.BodyName(n.Body)}, Created: n.PublishedAt, Updated: n.UpdatedAt}
 }

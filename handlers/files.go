@@ -162,12 +162,17 @@ func (s *Server) getQR(c *fiber.Ctx) error {
 		if err != nil {
 			return nil, err
 		}
-		body, err := qrSVG(fmt.Sprintf("%s/n/%s/%d", s.PublicURL, d.Code, d.Rev), d.Title)
+		body, err := qrSVG(s.noticeURL(d.Code, d.Rev), d.Title)
 		if err != nil {
 			return nil, err
 		}
 		return &disclosure.Answer{Type: "image/svg+xml", ETag: etagOf(body), Body: body, Position: d.Position}, nil
 	})
+}
+
+// noticeURL is the address of a revision's page.
+func (s *Server) noticeURL(code string, rev int) string {
+	return fmt.Sprintf("%s/n/%s/%d", s.PublicURL, code, rev)
 }
 
 // qrSVG draws text as a QR code of error correction level M with the quiet zone

@@ -364,6 +364,9 @@ func (s *Server) approveKiosk(c *fiber.Ctx) error {
 		if utf8.RuneCountInString(v) > 60 {
 			return disclosure.Errorf(disclosure.CodeParam, "最多 60 个字").On(field)
 		}
+		if strings.ContainsFunc(v, disclosure.Unseen) {
+			return disclosure.Errorf(disclosure.CodeParam, "含有不可见字符").On(field)
+		}
 	}
 	code, actor, now := strings.Clone(c.Params("pairing_code")), actorOf(c), s.Now()
 	if approval.Name = strings.TrimSpace(approval.Name); approval.Name == "" {

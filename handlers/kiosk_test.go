@@ -109,6 +109,15 @@ func TestKioskBadInput(t *testing.T) {
 	}
 	w.call(t, "POST", "/api/v1/kiosk/claim", opts{body: object{"device_id": d.id}, want: 404})
 	w.call(t, "POST", "/api/v1/kiosk/pair", opts{body: object{"code": "000000"}, want: 400})
+	for _, text := range []string{"一号机\n二号机", "一号机\a", "\u202e机号一"} {
+		waiting := w.device(t).code
+		for _, field := range []string{"name", "location"} {
+			r := w.call(t, "POST", "/api/v1/staff/kiosks/"+waiting+"/approve", opts{as: "admin", body: object{field: text}, want: 400})
+			if r.text("errors.0.field") != field {
+				t.Errorf("%s %q: %s", field, text, r.body)
+			}
+		}
+	}
 	for _, code := range []string{"12345", "abcdef", "1234567", "%20"} {
 		w.approve(t, "admin", code, 404)
 	}

@@ -67,8 +67,7 @@ func (s *Server) getNoticePage(c *fiber.Ctx) error {
 	}
 	rev, err := disclosure.ParseRev(c.Params("rev"))
 	if err != nil {
-		c.Locals(keyLink, "/n/"+ref.String())
-		return disclosure.Errorf(disclosure.CodeNotFound, "版本号应为不小于 1 的整数")
+		return s.noRevision(c, ref, disclosure.Errorf(disclosure.CodeNotFound, "版本号应为不小于 1 的整数"))
 	}
 	tablePage := 1
 	if p := lenient(c, "page"); p.first("page") != "" {
@@ -77,7 +76,7 @@ func (s *Server) getNoticePage(c *fiber.Ctx) error {
 		}
 	}
 	key := fmt.Sprintf("notice/%s/%d?page=%d", ref, rev, tablePage)
-	err = s.answeredPage(c, key, func(ctx context.Context) (*disclosure.Answer, error) {
+	return s.noRevision(c, ref, s.answeredPage(c, key, func(ctx context.Context) (*disclosure.Answer, error) {
 		p, err := s.noticePage(ctx, ref, rev)
 		if err != nil {
 			return nil, err
@@ -85,16 +84,22 @@ func (s *Server) getNoticePage(c *fiber.Ctx) error {
 		p.TablePage = tablePage
 		a, err := s.pageAnswer(p, p.Reading, web.Until(p.Now, p.Deadline()))
 		return s.classed(a, p.Catalog, p.Type, p.TypeVersion), err
-	})
+	}))
+}
+
+// noRevision passes an error on. Where the notice is there and only the revision
+// is not, the page of the error leads to the newest.
+func (s *Server) noRevision(c *fiber.Ctx, ref disclosure.NoticeRef, err error) error {
 	if isCode(err, disclosure.CodeNotFound) {
-		if _, e := s.Reader.Status(c.UserContext(), ref); e == nil { // the notice is there, this revision is not
+		if _, e := s.Reader.Status(c.UserContext(), ref); e == nil {
 			c.Locals(keyLink, "/n/"+ref.String())
 		}
 	}
 	return err
 }
 
-// keyLink is where a handler leaves what the page of an error leads to.
+// keyLink is where a handler leaves the newest revision that the page of an
+// error leads to.
 const keyLink = "gongkai.link"
 
 // noticePage reads a revision of a notice with its history and what it changed;
@@ -192,6 +197,7 @@ type SnapshotItem struct {
 	TypeName    string  `json:"type_name"`
 	BodyName    string  `json:"body_name"`
 	Status      string  `json:"status"`
+	Corrected   bool    `json:"corrected"`
 	PublishedAt *string `json:"published_at" extensions:"x-nullable"`
 	DeadlineAt  *string `json:"deadline_at" extensions:"x-nullable"`
 	ProjectCode *string `json:"project_code" extensions:"x-nullable"`
@@ -278,7 +284,7 @@ func (s *Server) fillSnapshot(ctx context.Context, out *Snapshot) (until time.Ti
 func (s *Server) snapshotItem(ctx context.Context, c *disclosure.Catalog, n disclosure.Summary) (SnapshotItem, error) {
 	t := typeOf(c, n.Type, n.TypeVersion)
 	item := SnapshotItem{ID: n.ID, Code: n.Code, Rev: n.Rev, Title: n.Title, Initials: web.Initials(n.Title), Sector: n.Sector(), Type: n.Type, TypeName: t.Name,
-		BodyName: c.BodyName(n.Body), Status: string(n.Status), PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.DeadlineAt), ProjectCode: nullable(n.Project)}
+		BodyName: c.BodyName(n.Body), Status: string(n.Status), Corrected: n.SupersededBy != "", PublishedAt: instant(n.PublishedAt), DeadlineAt: instant(n.OpenUntil()), ProjectCode: nullable(n.Project)}
 	if t.Personal {
 		return item, nil
 	}
@@ -301,8 +307,12 @@ type Screen struct {
 // previewScreens renders a notice that is not public yet, as the phone and the
 // kiosk will show it.
 func (s *Server) previewScreens(r disclosure.Reading, n disclosure.Notice, sum string) (phone, kiosk Screen, err error) {
+	code, err := qrImage(s.noticeURL(n.Code, n.Rev), n.Title)
+	if err != nil {
+		return phone, kiosk, err
+	}
 	p := web.Notice{Now: s.Now(), NoticeDetail: disclosure.NoticeDetail{Reading: r, Notice: n, ContentSHA256: sum},
-		Current: n.Rev, Status: disclosure.StatusPublished, TablePage: 1}
+		Current: n.Rev, Status: disclosure.StatusPublished, TablePage: 1, Preview: &web.Preview{QR: code}}
 	for _, screen := range []struct {
 		page web.Page
 		into *Screen

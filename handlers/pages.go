@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 	"github.com/gofiber/fiber/v2"
@@ -99,6 +100,10 @@ func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
 	switch disclosure.Code(p.Code) {
 	case disclosure.CodeNoRoute:
 		f.Title, f.Help = "没有这个页面", "请核对网址，或从首页和检索进入。"
+	case disclosure.CodeNotFound:
+		if link != "" {
+			f.Title = "没有这个版本"
+		}
 	case disclosure.CodeWithdrawn:
 		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
 	case disclosure.CodeNoInbox:
@@ -157,6 +162,16 @@ func (s *Server) answeredPage(c *fiber.Ctx, key string, fill func(context.Contex
 	head := readHead(ctx)
 	writeAnswer(ctx, &head, a)
 	return nil
+}
+
+// pathText is what a part of the path says to a reader. Bytes that are no text
+// have no business on a page.
+func pathText(c *fiber.Ctx, name string) (string, error) {
+	text, err := url.PathUnescape(c.Params(name))
+	if err != nil || !utf8.ValidString(text) {
+		return "", disclosure.Errorf(disclosure.CodeNoRoute, "网址里有无法识别的字符")
+	}
+	return strings.Clone(text), nil
 }
 
 // today is the civil day in Shanghai.
@@ -245,7 +260,11 @@ func lenient(c *fiber.Ctx, known ...string) *params {
 //	@Router		/s/{sector} [get]
 func (s *Server) getSectorPage(c *fiber.Ctx) error {
 	catalog := s.Cache.Catalog()
-	sector, err := catalog.Sector(strings.Clone(c.Params("sector")))
+	code, err := pathText(c, "sector")
+	if err != nil {
+		return err
+	}
+	sector, err := catalog.Sector(code)
 	if err != nil {
 		return err
 	}
@@ -350,6 +369,10 @@ func nextLink(link string, page disclosure.NoticePage, list string) string {
 	return link + joint + "cursor=" + page.Next.Encode(list)
 }
 
+// searchParams are what the search form asks for. Anything else is not there: a
+// list must not be narrowed by what its form does not show.
+var searchParams = []string{"q", "sector", "type", "since", "until", "amount_min", "amount_max", "open", "sort", "cursor"}
+
 // getSearchPage searches.
 //
 //	@Summary	检索页
@@ -359,16 +382,25 @@ func nextLink(link string, page disclosure.NoticePage, list string) string {
 //	@Success	302	{string}	string	"检索词是公告编号，转到公告"
 //	@Router		/search [get]
 func (s *Server) getSearchPage(c *fiber.Ctx) error {
-	p := lenient(c, noticeParams...)
-	delete(p.values, "limit")
+	p := lenient(c, searchParams...)
+	if !slices.Contains([]disclosure.Sort{disclosure.SortDeadline, disclosure.SortRelevance}, disclosure.Sort(p.first("sort"))) {
+		delete(p.values, "sort") // the usual one, whatever it is called
+	}
+	if p.first("open") != "true" {
+		delete(p.values, "open")
+	}
+	catalog := s.Cache.Catalog()
 	form := web.SearchForm{Q: p.first("q"), Sector: p.first("sector"), Type: p.first("type"), Since: p.first("since"), Until: p.first("until"),
 		AmountMin: p.first("amount_min"), AmountMax: p.first("amount_max"), Sort: p.first("sort"), Open: p.first("open") == "true"}
+	if t, err := catalog.Type(form.Type); err == nil {
+		form.TypeName = t.Name
+	}
 	if code := disclosure.Normalize(form.Q); disclosure.ValidCode(code) && !form.Filtered() {
 		if _, err := s.Reader.Status(c.UserContext(), disclosure.NoticeRef{Code: code}); err == nil {
 			return redirect(c, "/n/"+code)
 		}
 	}
-	q := p.noticeQuery(s.Cache.Catalog())
+	q := p.noticeQuery(catalog)
 	if len(p.faults) > 0 {
 		return s.searchFaults(c, form, p.faults)
 	}
@@ -430,8 +462,11 @@ var formLabels = map[string]string{"q": "检索词：", "sector": "领域：", "
 //	@Failure	404		{object}	Problem
 //	@Router		/p/{code} [get]
 func (s *Server) getProjectPage(c *fiber.Ctx) error {
-	code, err := url.PathUnescape(c.Params("*"))
-	if err != nil || code == "" || len(code) > 400 {
+	code, err := pathText(c, "*")
+	if err != nil {
+		return err
+	}
+	if code == "" || len(code) > 400 {
 		return disclosure.Errorf(disclosure.CodeNoProject, "没有找到这个项目")
 	}
 	return s.answeredPage(c, "project/"+disclosure.ProjectKey(code), func(ctx context.Context) (*disclosure.Answer, error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 	"github.com/valyala/fasthttp"
@@ -76,6 +77,8 @@ func TestPages(t *testing.T) {
 		{"/n/" + code + "/1", []string{"盐东镇道路改造工程招标公告", "本工程已具备招标条件。", code, "信息来源", "投标截止时间", "第 1 版", "盐东镇道路改造工程"}},
 		{"/p/" + url.PathEscape("E3209 1/2"), []string{"盐东镇道路改造工程", "执行", "下一个截止时间"}},
 		{"/search", []string{"共 1 条"}},
+		{"/search?sort=bad&open=perhaps&stage=nope&body=nope", []string{"共 1 条"}},
+		{"/search?type=construction.tender_notice", []string{"找到 1 条", "筛选与排序 招标公告", "只看招标公告"}},
 		{"/search?q=" + url.QueryEscape("道路") + "&sector=&type=&open=&utm_source=x", []string{"找到 1 条", "盐东镇道路改造工程招标公告"}},
 		{"/search?q=" + url.QueryEscape("没有的词"), []string{"没有找到符合条件的公告", "换一个更短的词"}},
 		{"/subscribe?sector=housing", []string{"订阅公告", "订阅住房保障", "Atom"}},
@@ -133,9 +136,10 @@ func TestRevisionsOnPages(t *testing.T) {
 	if !newest.holds("<del>道路招标公告</del>") || !newest.holds("<ins>道路招标公告（更正）</ins>") {
 		t.Errorf("no differences: %s", newest.plain())
 	}
-	missing := w.page(t, "/n/"+code+"/3", 404)
-	missing.says("没有公开过第 3 版", "查看最新版")
-	w.page(t, "/n/"+code+"/zero", 404).says("版本号应为不小于 1 的整数", "查看最新版")
+	for rev, says := range map[string]string{"3": "没有公开过第 3 版", "zero": "版本号应为不小于 1 的整数", "0": "版本号应为不小于 1 的整数"} {
+		w.page(t, "/n/"+code+"/"+rev, 404).says("没有这个版本", says, "查看最新版")
+	}
+	w.page(t, "/n/97491490/0", 404).says("没有找到这条公告")
 
 	w.step(t, "reviewer", id, "withdraw", object{"reason": "公告主体有误"})
 	for _, path := range []string{"/n/" + code, "/n/" + code + "/1", "/n/" + code + "/2"} {
@@ -146,18 +150,57 @@ func TestRevisionsOnPages(t *testing.T) {
 	}
 }
 
+// TestTerminatedIsNotOpen: once a notice is called off nothing says that it
+// closes, and its older revisions say what became of it.
+func TestTerminatedIsNotOpen(t *testing.T) {
+	w := start(t)
+	n := w.publish(t, w.draft(t, tender, "道路招标公告"))
+	id, code := n.text("id"), n.text("code")
+	places := []string{"/", "/s/construction", "/search", "/n/" + code + "/1", "/kiosk/n/" + code}
+	for _, path := range places {
+		w.page(t, path, 200).says("天截止")
+	}
+	end := w.call(t, "POST", "/api/v1/staff/notices/"+id+"/terminate", opts{as: "editor", want: 201, body: object{"reason": "项目取消"}}).text("id")
+	w.step(t, "editor", end, "submit", nil)
+	w.step(t, "reviewer", end, "publish", nil)
+	for _, path := range append(places, "/n/"+code+"/2") {
+		if r := w.page(t, path, 200); strings.Contains(r.plain(), "天截止") || r.holds(`<b class="open">`) || strings.Contains(r.plain(), "已更正") || !strings.Contains(r.plain(), "已终止") {
+			t.Errorf("%s: %s", path, r.plain())
+		}
+	}
+	w.page(t, "/n/"+code+"/1", 200).says("您看到的是第 1 版，本公告已终止，现为第 2 版。")
+	if r := w.page(t, "/kiosk/n/"+code, 200); !r.holds(`data-deadline=""`) || !r.holds(`data-state="已终止"`) {
+		t.Errorf("the slip is made of %.600s", r.body)
+	}
+	snapshot := w.get(t, "/kiosk/snapshot.json")
+	for i := range snapshot.len("items") {
+		at := fmt.Sprintf("items.%d.", i)
+		if snapshot.text(at+"status") == "terminated" && snapshot.at(at+"deadline_at") != nil {
+			t.Errorf("the kiosk keeps a deadline of it: %s", snapshot.text(at+"deadline_at"))
+		}
+	}
+	for _, file := range []string{"construction.atom", "construction.json"} {
+		if r := w.get(t, "/api/v1/feeds/"+file); r.holds("截止 20") || !r.holds("【已终止】") {
+			t.Errorf("%s: %s", file, r.body)
+		}
+	}
+}
+
 // TestErrorPages: people are told in a page, programs in a problem.
 func TestErrorPages(t *testing.T) {
 	w := start(t)
 	for path, says := range map[string]string{
 		"/n/12345678": "校验位不对", "/n/abc": "编号应为 8 位数字", "/n/abc/1": "编号应为 8 位数字", "/s/nope": "目录中没有领域", "/p/nope": "没有找到项目", "/p/": "没有",
-		"/nope": "没有这个页面", "/n/97491490/1": "没有找到公告", "/s/construction?cursor=x": "翻页标记无效",
+		"/nope": "没有这个页面", "/n/97491490/1": "没有找到公告", "/s/%E4%BD%8F": "没有领域“住”", "/s/%ff": "没有这个页面", "/p/%ff": "没有这个页面", "/s/construction?cursor=x": "翻页标记无效",
 	} {
 		status := 404
 		if strings.Contains(path, "cursor") {
 			status = 400
 		}
-		w.page(t, path, status).says(says)
+		r := w.page(t, path, status)
+		if r.says(says); !utf8.Valid(r.body) {
+			t.Errorf("%s is answered with bytes that are no text", path)
+		}
 	}
 	if r := w.call(t, "GET", "/nope", opts{want: 404}); r.text("code") != "route.not_found" {
 		t.Errorf("a program is told %s", r.body)
@@ -181,6 +224,19 @@ func TestHostileNotice(t *testing.T) {
 		"source":    object{"name": `<script>alert(1)</script>`, "url": "https://example.com/?a=1&b=<2>"}}))
 	r := w.page(t, "/n/"+n.text("code")+"/1", 200)
 	r.says("𠮷🚧")
+	const closed = `<p>正文</p><table><tr><td><a href="https://evil.example/" rel="noreferrer">点这里</a></td></tr></table>`
+	open := w.publish(t, w.draft(t, tender, "没有写完的正文", object{"body_html": `<p>正文</p><table><tr><td><a href="https://evil.example/">点这里`}))
+	if got := w.get(t, "/api/v1/notices/"+open.text("code")).text("body_html"); got != closed {
+		t.Errorf("what was left open is stored as %s", got)
+	}
+	for _, path := range []string{"/n/" + open.text("code") + "/1", "/kiosk/n/" + open.text("code")} {
+		if !w.page(t, path, 200).holds(closed) {
+			t.Errorf("%s leaves the text open", path)
+		}
+	}
+	if !r.holds(`<meta property="og:image" content="https://gongkai.test` + web.AssetPath("icon.svg") + `">`) {
+		t.Error("a shared link has no picture")
+	}
 	if !r.holds(`<script>try{localStorage.elder&&`) {
 		t.Error("the script whose hash is in the policy is not in the page as it is")
 	}
@@ -220,6 +276,7 @@ func TestLongTables(t *testing.T) {
 	link := "/n/" + n.text("code") + "/1"
 	w.page(t, link, 200).says("共 450 行，本页第 1–200 行", "200套", "下 200 行")
 	w.page(t, link+"?page=3", 200).says("本页第 401–450 行", "450套", "上 200 行")
+	w.page(t, link+"?page=2", 200).says("上 200 行", "下 50 行")
 	w.page(t, link+"?page=99", 200).says("本页第 1–200 行")
 	if r := w.page(t, link, 200); strings.Contains(r.plain(), "201套") {
 		t.Error("the first page shows the second's rows")
@@ -381,8 +438,14 @@ func TestPreviewScreens(t *testing.T) {
 		if !strings.HasPrefix(page, "<!doctype html>") || !strings.Contains(page, "第3批分配结果公示") || !strings.Contains(page, "发布后显示") {
 			t.Errorf("%s: %.600s", screen, page)
 		}
+		if screen == "kiosk.html" && (!strings.Contains(page, `<div class="lead">`) || !strings.Contains(page, "朗读") || !strings.Contains(page, `<p class="big-code">`+d.text("code"))) {
+			t.Errorf("%s does not begin as on the kiosk: %s", screen, page)
+		}
 		if strings.Contains(page, idNumber) {
 			t.Errorf("%s shows an ID number", screen)
+		}
+		if strings.Contains(page, "<script") || strings.Contains(page, "/qr.svg") || !strings.Contains(page, `src="data:image/svg+xml;base64,`) {
+			t.Errorf("%s asks the server for what is not public: %s", screen, page)
 		}
 	}
 }

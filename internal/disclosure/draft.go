@@ -179,12 +179,19 @@ func visible(s string) string {
 		if r < 0x80 || r >= 0x4e00 && r <= 0x9fff { // most
 			return r
 		}
-		if unicode.Is(unicode.Cf, r) && r != '\u200d' {
+		if steers(r) {
 			return -1
 		}
 		return r
 	}, s)
 }
+
+// steers reports whether a character only steers the display.
+func steers(r rune) bool { return unicode.Is(unicode.Cf, r) && r != '\u200d' }
+
+// Unseen reports whether a character is a control or only steers the display:
+// a name that staff read on one line holds none.
+func Unseen(r rune) bool { return unicode.IsControl(r) || steers(r) }
 
 func (l *faultList) length(field, s string, low, high int, label string) {
 	n := utf8.RuneCountInString(s)

@@ -48,6 +48,16 @@ func (s Status) Name() string {
 	return string(s)
 }
 
+// OpenUntil is the instant until which people may act on a notice of the status
+// whose type names the deadline; zero for none, and once it is terminated: what
+// has been called off closes no more.
+func (s Status) OpenUntil(deadline time.Time) time.Time {
+	if s == StatusTerminated {
+		return time.Time{}
+	}
+	return deadline
+}
+
 // Source says where the information comes from (注明信息来源): without a name no
 // notice is published.
 type Source struct {

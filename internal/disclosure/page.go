@@ -44,6 +44,9 @@ type Summary struct {
 // Sector returns the code of the notice's sector.
 func (s Summary) Sector() string { return sectorOf(s.Type) }
 
+// OpenUntil is the instant until which people may act on the notice, or zero.
+func (s Summary) OpenUntil() time.Time { return s.Status.OpenUntil(s.DeadlineAt) }
+
 // NoticePage is one page of a list.
 type NoticePage struct {
 	Reading

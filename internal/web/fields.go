@@ -36,6 +36,9 @@ func (t *Table) shown() string {
 	return fmt.Sprintf("共 %d 行", t.Total)
 }
 
+// left is how many rows the following page shows.
+func (t *Table) left() int { return min(t.Total-t.To, TableRows) }
+
 // FieldRows lists what the notice states, in the order of its type. A type the
 // catalogue has lost leaves the text alone.
 func (n Notice) FieldRows() []FieldRow {

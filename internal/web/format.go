@@ -81,16 +81,10 @@ type Row struct {
 
 func rowOf(c *disclosure.Catalog, s disclosure.Summary, now time.Time) Row {
 	r := Row{Code: s.Code, Title: s.Title, Type: typeName(c, s.Type, s.TypeVersion), Sector: s.Sector(), Body: c.BodyName(s.Body),
-		Href: noticePath(s.Code, s.Rev), Published: s.PublishedAt, Deadline: s.DeadlineAt, Closing: closing(s.DeadlineAt, now)}
-	r.Over = !s.DeadlineAt.IsZero() && !now.Before(s.DeadlineAt)
+		Href: noticePath(s.Code, s.Rev), Published: s.PublishedAt, Deadline: s.OpenUntil(), Closing: closing(s.OpenUntil(), now), Status: stateName(s.Status, s.SupersededBy != "")}
+	r.Over = !r.Deadline.IsZero() && !now.Before(r.Deadline)
 	if s.HasAmount {
 		r.Amount = amount(s.Amount)
-	}
-	switch {
-	case s.Status == disclosure.StatusTerminated:
-		r.Status = "已终止"
-	case s.SupersededBy != "":
-		r.Status = "已更正"
 	}
 	return r
 }

@@ -57,6 +57,7 @@ type Search struct {
 // SearchForm is the form as it was sent, to be shown again.
 type SearchForm struct {
 	Q, Sector, Type, Since, Until, AmountMin, AmountMax, Sort string
+	TypeName                                                  string // of Type, "" when there is none of that code
 	Open                                                      bool
 }
 
@@ -74,6 +75,9 @@ func (s Search) Chosen() string {
 		if t.Code == f.Sector {
 			words = append(words, t.Name)
 		}
+	}
+	if f.TypeName != "" {
+		words = append(words, f.TypeName)
 	}
 	for _, one := range []struct{ value, before, after string }{{f.Since, "", " 起"}, {f.Until, "", " 止"}, {f.AmountMin, "不低于 ", " 元"}, {f.AmountMax, "不高于 ", " 元"}} {
 		if one.value != "" {
@@ -120,6 +124,29 @@ type Notice struct {
 	Changes   []disclosure.Difference
 	ChangesOf int // the revision that Changes compares with; 0 for none
 	TablePage int // which page of long tables, from 1
+	Preview   *Preview
+}
+
+// Preview makes the page of a notice that is not public: it runs no script, as
+// that asks what has become of the notice, and carries what a public one links to.
+type Preview struct {
+	QR string // the picture of the notice's code
+}
+
+// qr is where the picture of the notice's code comes from.
+func (n Notice) qr() string {
+	if n.Preview != nil {
+		return n.Preview.QR
+	}
+	return "/api/v1/notices/" + n.Code + "/qr.svg"
+}
+
+// newestCause says what made the newest revision.
+func (n Notice) newestCause() string {
+	if len(n.History) == 0 {
+		return "更新"
+	}
+	return cause(n.History[0])
 }
 
 // Old reports whether a newer revision is public.
@@ -195,7 +222,7 @@ func (p Subscribe) on(s Site) templ.Component    { return subscribePage(s, p) }
 func (p Why) on(s Site) templ.Component          { return whyPage(s, p) }
 func (p Failure) on(s Site) templ.Component      { return failurePage(s, p) }
 func (p Kiosk) on(s Site) templ.Component        { return kioskPage(s, p) }
-func (p KioskNotice) on(Site) templ.Component    { return article(p.Notice) }
+func (p KioskNotice) on(s Site) templ.Component  { return article(s, p.Notice) }
 func (p KioskPreview) on(s Site) templ.Component { return kioskPreviewPage(s, p) }
 
 // Pager is where a list goes on.

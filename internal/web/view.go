@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -29,7 +30,25 @@ func (n Notice) SectorName() string { return sectorName(n.Catalog, n.SectorCode(
 func (n Notice) AbstractText() string { return n.Abstract(n.typ()) }
 
 // Deadline is the instant until which the notice is open, zero for none.
-func (n Notice) Deadline() time.Time { return n.DeadlineAt(n.typ()) }
+func (n Notice) Deadline() time.Time { return n.Status.OpenUntil(n.DeadlineAt(n.typ())) }
+
+// StateName says in a word what has become of the notice, "" for an ordinary
+// published one.
+func (n Notice) StateName() string {
+	corrected := n.Old() || slices.ContainsFunc(n.Links, func(l disclosure.Linked) bool { return l.Type == disclosure.RelationCorrectedBy })
+	return stateName(n.Status, corrected)
+}
+
+// stateName is the mark of a notice that is not what it was.
+func stateName(s disclosure.Status, corrected bool) string {
+	switch {
+	case s == disclosure.StatusTerminated:
+		return "已终止"
+	case corrected:
+		return "已更正"
+	}
+	return ""
+}
 
 // DeadlineLabel names the field behind Deadline.
 func (n Notice) DeadlineLabel() string { return n.label(n.typ().DeadlineField) }
@@ -119,7 +138,7 @@ func (p Project) Next() *Row {
 	var next *Row
 	for _, n := range p.Notices {
 		r := rowOf(p.Catalog, n, p.Now)
-		if n.Status == disclosure.StatusPublished && !r.Deadline.IsZero() && !r.Over && (next == nil || r.Deadline.Before(next.Deadline)) {
+		if !r.Deadline.IsZero() && !r.Over && (next == nil || r.Deadline.Before(next.Deadline)) {
 			next = &r
 		}
 	}
@@ -143,7 +162,7 @@ func Until(now time.Time, deadlines ...time.Time) time.Time {
 func Deadlines(p disclosure.NoticePage) []time.Time {
 	out := make([]time.Time, len(p.Items))
 	for i, s := range p.Items {
-		out[i] = s.DeadlineAt
+		out[i] = s.OpenUntil()
 	}
 	return out
 }

@@ -36,6 +36,14 @@ type Site struct {
 	URL     string // as people reach it, without a final slash
 	Hotline string // telephone number for questions, "" for none
 	Demo    bool   // the data is made up, and every page says so
+
+	still bool // the page is a preview and runs no script
+}
+
+// showing is the site as the page of a notice shows it.
+func (s Site) showing(p Notice) Site {
+	s.still = p.Preview != nil
+	return s
 }
 
 // Page is one of the page structs of this package.

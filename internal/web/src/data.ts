@@ -12,6 +12,7 @@ export interface Item {
   type_name: string;
   body_name: string;
   status: string;
+  corrected: boolean; // by a notice of its own
   published_at: string;
   deadline_at: string | null;
   project_code: string | null;
@@ -64,7 +65,7 @@ export interface List {
 }
 
 /** Summary is a notice as the server lists it. */
-type Summary = Omit<Item, "body_name"> & { body: { name: string } };
+type Summary = Omit<Item, "body_name" | "corrected"> & { body: { name: string }; relations: { type: string }[] };
 
 const store = "gongkai-kiosk-data";
 const snapshotURL = "/kiosk/snapshot.json";
@@ -217,7 +218,14 @@ export class Data {
   }
 
   private items(summaries: Summary[]): Item[] {
-    return summaries.filter((i) => !this.gone.has(i.id)).map((i) => ({ ...i, body_name: i.body.name }));
+    return summaries
+      .filter((i) => !this.gone.has(i.id))
+      .map((i) => ({
+        ...i,
+        body_name: i.body.name,
+        corrected: i.relations.some((r) => r.type === "corrected_by"),
+        deadline_at: i.status === "terminated" ? null : i.deadline_at, // what has been called off closes no more
+      }));
   }
 
   /** project returns a project's notices, the stored ones where the server is out of reach. It throws Missing. */

@@ -31,7 +31,7 @@ export async function run(say: (text: string) => void, report: () => Report, out
   for (;;) {
     const end = await beat(say, report, outdated).catch(() => "unreachable");
     if (end === "revoked") return say("本机已停用，请联系管理员。查询不受影响。");
-    if (end === "unpaired") await pair(say).catch(() => undefined);
+    if (end === "unpaired") await pair(say).catch(() => say(""));
     await pause(5 * second);
   }
 }
@@ -64,9 +64,8 @@ async function pair(say: (text: string) => void): Promise<void> {
   say(`本机尚未登记，配对码 ${p.pairing_code.slice(0, 3)} ${p.pairing_code.slice(3)}（请管理员批准）`);
   for (;;) {
     await pause(3 * second);
-    const claim = await post("claim", { device_id: p.device_id, claim_secret: p.claim_secret });
-    if (claim.status === 202 || claim.status === 429) continue;
-    say("");
-    return;
+    // Only an answer ends the pairing: while its code can be approved, this device must be the one that claims it.
+    const claim = await post("claim", { device_id: p.device_id, claim_secret: p.claim_secret }).catch(() => null);
+    if (claim?.status === 200 || claim?.status === 404) return say("");
   }
 }

@@ -73,7 +73,8 @@ async function check(page: HTMLElement): Promise<void> {
 
 function hand(page: HTMLElement): void {
   offer("print", () => window.print());
-  if ("speechSynthesis" in window) offer("read", (button) => speak(page, button));
+  const told = document.getElementById("told");
+  if ("speechSynthesis" in window) offer("read", (button) => void speak(page, button).then((problem) => told && (told.textContent = problem)));
   if (navigator.share || navigator.clipboard) {
     offer("share", async (button) => {
       const url = location.origin + location.pathname;

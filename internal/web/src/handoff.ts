@@ -4,11 +4,15 @@ import type { Data } from "./data";
 import { byId, el } from "./dom";
 import { speak } from "./speak";
 
-/** code draws a QR code, or words where there is no network to fetch it over. */
-function code(src: string, alt: string, otherwise: string): HTMLElement {
+/** code draws a QR code over what it is for, or words where there is no network to fetch it over. */
+function code(src: string, alt: string, otherwise: string, purpose = ""): HTMLElement[] {
   const img = el("img", { src, alt, width: "320", height: "320" });
-  img.addEventListener("error", () => img.replaceWith(el("p", { class: "noqr" }, otherwise)));
-  return img;
+  const words = purpose ? [el("p", {}, purpose)] : [];
+  img.addEventListener("error", () => {
+    img.replaceWith(el("p", { class: "noqr" }, otherwise));
+    for (const line of words) line.remove();
+  });
+  return [img, ...words];
 }
 
 /**
@@ -31,8 +35,8 @@ export function lead(article: HTMLElement, data: Data, printer: boolean, toast: 
   words.append(actions);
   if (hotline) words.append(el("p", { class: "sub" }, `也可拨打 ${hotline}，报编号收听`));
   const take = el(
-    "div", { class: "take" }, code(`/api/v1/notices/${number}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${url}/n/${number}/${rev}`),
-    el("p", {}, "扫码在手机上看"), el("p", { class: "big-code" }, number),
+    "div", { class: "take" }, ...code(`/api/v1/notices/${number}/qr.svg`, "本公告的二维码", `网络中断，请在手机上打开 ${url}/n/${number}/${rev}`, "扫码在手机上看"),
+    el("p", { class: "big-code" }, number),
   );
   const head = el("div", { class: "lead" }, words, take);
   const banner = article.querySelector(":scope > .banner:last-of-type");
@@ -43,7 +47,7 @@ export function lead(article: HTMLElement, data: Data, printer: boolean, toast: 
 /** hand is the end of a notice: how to hear of the next ones. */
 export function hand(): HTMLElement {
   return el(
-    "section", { class: "hand", "aria-label": "订阅" }, code("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"),
+    "section", { class: "hand", "aria-label": "订阅" }, ...code("/api/v1/kiosk/subscribe-qr.svg", "订阅公告的二维码", "网络恢复后可扫码订阅"),
     el("div", {}, el("p", { class: "hand-title" }, "扫码订阅"), el("p", {}, "有新公告、更正或终止，微信会告诉您。")),
   );
 }
@@ -60,13 +64,13 @@ function cutAfter(slip: HTMLElement): void {
 }
 
 function printSlip(article: HTMLElement, data: Data): void {
-  const { code = "", rev = "", body = "", source = "", deadline: until = "" } = article.dataset;
+  const { code = "", rev = "", body = "", source = "", deadline: until = "", state = "" } = article.dataset;
   const slip = byId("slip");
   const line = (label: string, text: string) => (text ? [el("p", {}, el("b", {}, label), " ", text)] : []);
   const at = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", dateStyle: "medium", timeStyle: "short" }).format(data.now());
   slip.textContent = "";
   slip.append(
-    el("p", { class: "slip-site" }, document.querySelector(".brand")?.textContent ?? ""), el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
+    el("p", { class: "slip-site" }, document.querySelector(".brand")?.textContent ?? ""), el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("状态", state), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
     ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), el("p", { class: "slip-hint" }, "扫码看全文和最新版本"), ...line("热线", document.body.dataset.hotline ?? ""),
   );
   const img = slip.querySelector("img");

@@ -39,6 +39,7 @@ let sector: SectorPage | null = null; // while one is shown
 let long: LongList | null = null; // likewise a list of results
 let drawing = 0; // counts, so that a late answer does not draw over a newer view
 let size = 0;
+let measured = 0; // how high the screen was when the first screen's rows were counted
 let outdated = false;
 let failures = 0;
 let outage = 0; // when the server was lost, by the monotonic clock
@@ -62,7 +63,6 @@ function remember(): void {
 }
 
 function open(view: View): void {
-  hush();
   remember();
   stack.push(screenOf(view));
   void draw();
@@ -75,7 +75,6 @@ function redraw(): void {
 }
 
 function home(): void {
-  hush();
   stack = [screenOf({ kind: "home", tab: "newest" })];
   void draw();
 }
@@ -85,7 +84,8 @@ function row(item: Item): HTMLElement {
   const meta = el("span", { class: "row-meta" }, el("span", {}, item.type_name), el("span", {}, item.body_name), el("span", {}, item.published_at.slice(0, 10)));
   if (item.deadline_at) meta.append(deadline(item.deadline_at));
   const title = el("span", { class: "row-title" });
-  if (item.status === "terminated") title.append(el("b", { class: "tag bad" }, "已终止"), " ");
+  const state = item.status === "terminated" ? "已终止" : item.corrected ? "已更正" : "";
+  if (state) title.append(el("b", { class: "tag bad" }, state), " ");
   title.append(item.title);
   const button = el("button", { type: "button", class: "row", "data-id": item.id }, title, meta);
   button.addEventListener("click", () => open({ kind: "notice", code: item.code }));
@@ -100,6 +100,7 @@ function deadline(at: string): HTMLElement {
 
 /** fit is how many rows fit below what already stands on the screen. */
 function fit(): number {
+  measured = main.clientHeight;
   const rem = parseFloat(getComputedStyle(root).fontSize);
   const last = main.lastElementChild;
   const used = last ? last.getBoundingClientRect().bottom - main.getBoundingClientRect().top : 0;
@@ -272,6 +273,7 @@ function message(text: string): void {
 }
 
 async function draw(): Promise<void> {
+  hush(); // with what is drawn anew goes the button that would end it
   const turn = ++drawing;
   const screen = top();
   const { view } = screen;
@@ -373,7 +375,6 @@ function reset(): void {
 const actions: Record<string, (button: HTMLElement) => void> = {
   home,
   back: () => {
-    hush();
     if (stack.length > 1) stack.pop();
     void draw();
   },
@@ -417,6 +418,11 @@ function showState(): void {
   void sector?.refresh();
   void (sector?.list ?? long)?.fill();
 }
+
+// A line at the foot or a banner takes of the height: the rows are counted anew.
+new ResizeObserver(() => {
+  if (stack.length && top().view.kind === "home" && measured && main.clientHeight !== measured) redraw();
+}).observe(main);
 
 let refreshing = false;
 

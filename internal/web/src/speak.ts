@@ -14,8 +14,20 @@ async function texts(page: HTMLElement): Promise<string[]> {
   return lines;
 }
 
-/** hush ends reading aloud. */
+let turn = 0; // counts, so that what was asked for before it was quiet is not read after
+
+const chinese = () => speechSynthesis.getVoices().find((v) => v.lang.toLowerCase().startsWith("zh"));
+if ("speechSynthesis" in window) chinese(); // a browser lists its voices only after it was first asked
+
+/** voice is a Chinese one: it waits a moment for a list that is still empty. */
+async function voice(): Promise<SpeechSynthesisVoice | undefined> {
+  for (let tries = 0; tries < 10 && !speechSynthesis.getVoices().length; tries++) await new Promise((done) => setTimeout(done, 100));
+  return chinese();
+}
+
+/** hush ends reading aloud, what is still to begin included. */
 export function hush(): void {
+  turn++;
   if ("speechSynthesis" in window) speechSynthesis.cancel();
 }
 
@@ -34,17 +46,26 @@ export async function speak(page: HTMLElement, button: HTMLButtonElement): Promi
     return "";
   }
   if (!("speechSynthesis" in window)) return "这个浏览器不能朗读";
-  const voices = speechSynthesis.getVoices();
-  const voice = voices.find((v) => v.lang.toLowerCase().startsWith("zh"));
-  if (!voice) return "本机没有安装中文语音，请拨打热线收听";
+  hush();
+  const mine = turn;
   button.textContent = "停止朗读";
   button.setAttribute("aria-pressed", "true");
-  const lines = await texts(page);
+  const [by, lines] = await Promise.all([voice(), texts(page)]);
+  if (mine !== turn) return ""; // the reader has left, or wants quiet
+  if (!by) {
+    stop();
+    return "本机没有安装中文语音，请拨打热线收听";
+  }
   lines.forEach((line, i) => {
     const u = new SpeechSynthesisUtterance(line);
     u.lang = "zh-CN";
-    u.voice = voice;
-    if (i === lines.length - 1) u.onend = stop;
+    u.voice = by;
+    if (i === lines.length - 1) u.onend = () => mine === turn && stop();
+    u.onerror = () => {
+      if (mine !== turn) return; // it was ended on purpose
+      hush();
+      stop();
+    };
     speechSynthesis.speak(u);
   });
   return "";

@@ -38,7 +38,7 @@ function button(templates: string): void {
 
 if (box && typeof wx !== "undefined") {
   const { app, time, nonce, signature, templates } = box.dataset;
-  wx.config({ appId: app, timestamp: Number(time), nonceStr: nonce, signature, jsApiList: ["updateAppMessageShareData", "updateTimelineShareData"], openTagList: ["wx-open-subscribe"] });
+  wx.config({ appId: app, timestamp: Number(time), nonceStr: nonce, signature, jsApiList: [], openTagList: ["wx-open-subscribe"] });
   wx.ready(() => button(templates ?? ""));
   wx.error(() => say("微信没有接受本页的签名，请改用二维码订阅。"));
 } else if (box) {
