@@ -6,17 +6,30 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// tools is a PATH with all that this machine has, but for what is missing, and
-// with scripts in the place of others.
+var word = regexp.MustCompile(`[\w.+-]+`)
+
+// tools is a PATH with all that this machine has of what the scripts name, but for
+// what is missing, and with scripts in the place of others.
 func tools(t *testing.T, missing string, instead map[string]string) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir, named := t.TempDir(), map[string]bool{}
+	files, _ := filepath.Glob("../scripts/*")
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range word.FindAllString(string(b), -1) {
+			named[name] = name != missing && name != "sudo"
+		}
+	}
 	for name, script := range instead {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
@@ -25,9 +38,33 @@ func tools(t *testing.T, missing string, instead map[string]string) string {
 	for _, from := range filepath.SplitList(os.Getenv("PATH")) {
 		entries, _ := os.ReadDir(from)
 		for _, e := range entries {
-			if e.Name() != missing && e.Name() != "sudo" {
+			if named[e.Name()] {
 				_ = os.Symlink(filepath.Join(from, e.Name()), filepath.Join(dir, e.Name())) // the first wins
 			}
+		}
+	}
+	return dir
+}
+
+// project is a copy of the project's scripts beside nothing else, to which no
+// program is known that lies outside PATH.
+func project(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, folder := range []string{"scripts", "bench"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob("../scripts/*")
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = bytes.ReplaceAll(b, []byte("/usr/sbin"), []byte("/nowhere"))
+		if err := os.WriteFile(filepath.Join(dir, "scripts", filepath.Base(f)), b, 0o700); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return dir
@@ -38,8 +75,8 @@ func tools(t *testing.T, missing string, instead map[string]string) string {
 func script(t *testing.T, path string, env []string, args ...string) (says string, code int, left []string) {
 	t.Helper()
 	tmp := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "../scripts/"+args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), append(env, "PATH="+path, "TMPDIR="+tmp, "GONGKAI_TEST_POSTGRES=", "GONGKAI_TEST_REDIS=")...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(project(t), "scripts", args[0]), args[1:]...)
+	cmd.Env = append(os.Environ(), append(env, "PATH="+path, "LONG=", "TMPDIR="+tmp, "GONGKAI_TEST_POSTGRES=", "GONGKAI_TEST_REDIS=")...)
 	inGroup(cmd)
 	out, _ := cmd.CombinedOutput()
 	return string(out), cmd.ProcessState.ExitCode(), names(t, tmp)
@@ -58,22 +95,31 @@ func names(t *testing.T, dir string) (all []string) {
 }
 
 func TestWhatIsMissingIsToldBeforeAnythingIsBegun(t *testing.T) {
+	refuse := map[string]string{"id": "echo 0", "apt-get": `[ "$1" = update ]`}
 	for name, c := range map[string]struct {
 		missing string
 		instead map[string]string
 		says    string
+		args    []string // default: -only 13
 	}{
-		"little disk": {"", map[string]string{"df": "echo head; echo x 900000 1 100 1% /"}, "only 100 MB are free in "},
+		"little disk": {"", map[string]string{"df": "echo head; echo x 900000 1 100 1% /"}, "only 100 MB are free in ", nil},
+		"little disk for the cache": {"", map[string]string{"df": `echo head; case "$2" in */bench) echo x 9 1 200 1% /;; *) echo x 9 1 9000 1% /;; esac`},
+			"/bench; 1024 are needed (for the databases that bench/.cache keeps)", []string{}},
+		"no strace for the power cut": {"strace", refuse, "missing: strace. apt-get could not install it", []string{"-form", "short", "-only", "05"}},
+		"no strace for all":           {"strace", refuse, "missing: strace. apt-get could not install it", []string{"-form=long"}},
+		"no nginx for the speed":      {"nginx", refuse, "missing: nginx-light. apt-get could not install it", []string{}},
 		"not root": {"redis-server", map[string]string{"id": "echo 1000"},
-			"missing: redis-server. This is not root and has no sudo without a password; run as root: apt-get install redis-server"},
+			"missing: redis-server. This is not root and has no sudo without a password; run as root: apt-get install redis-server", nil},
 		"no network": {"redis-server", map[string]string{"id": "echo 0", "apt-get": "exit 100"},
-			"missing: redis-server. apt-get could not install it"},
-		"no wrk": {"wrk", map[string]string{"id": "echo 0", "apt-get": `[ "$1" = update ]`},
-			"missing: wrk. apt-get could not install it"},
+			"missing: redis-server. apt-get could not install it", nil},
+		"no wrk": {"wrk", refuse, "missing: wrk. apt-get could not install it", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			says, code, left := script(t, tools(t, c.missing, c.instead), nil, "prove", "-only", "13")
+			if c.args == nil {
+				c.args = []string{"-only", "13"}
+			}
+			says, code, left := script(t, tools(t, c.missing, c.instead), nil, append([]string{"prove"}, c.args...)...)
 			if code != 2 || !strings.Contains(says, c.says) || len(left) > 0 {
 				t.Errorf("ended with %d, left %v and said %q, want 2, nothing and %q", code, left, says, c.says)
 			}
