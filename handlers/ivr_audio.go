@@ -26,8 +26,10 @@ import (
 // that says a notice is handed out only while the notice is public.
 type audioStore struct {
 	voice  Voice
+	guard  voiceGuard
 	dir    string // "" keeps files in memory only
 	key    []byte
+	kind   string // of names: another voice has others
 	server *Server
 	texts  *otter.Cache[string, audioText]
 	files  *otter.Cache[string, []byte]
@@ -52,26 +54,36 @@ const (
 	audioPath     = hotlinePrefix + "audio/"
 )
 
-func newAudioStore(v Voice, dir string, key []byte, s *Server) (*audioStore, error) {
+func newAudioStore(c HotlineConfig, s *Server) (*audioStore, error) {
+	dir := c.AudioDir
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("handlers: audio directory: %w", err)
 		}
 	}
-	return &audioStore{voice: v, dir: dir, key: key, server: s, slots: make(chan struct{}, voiceSlots),
+	return &audioStore{voice: c.Voice, guard: voiceGuard{now: s.Now}, dir: dir, key: c.Keys[0], kind: "audio\x00" + c.VoiceID + "\x00", server: s, slots: make(chan struct{}, voiceSlots),
 		texts: otter.Must(&otter.Options[string, audioText]{MaximumSize: maxAudioTexts}),
 		files: otter.Must(&otter.Options[string, []byte]{MaximumWeight: maxAudioBytes, Weigher: func(_ string, b []byte) uint32 { return uint32(len(b)) + 100 }}),
 	}, nil
 }
 
 // offer returns the path of the text read aloud and starts reading, so that the
-// file is there when the engine asks for it.
+// file is there when the engine asks for it. While the voice fails it returns ""
+// for what was not read before.
 func (a *audioStore) offer(text string, codes []string, personal bool) string {
 	t := audioText{text, strings.Join(codes, " "), personal}
-	name := mac(a.key, "audio\x00"+t.notices, text)
+	name := mac(a.key, a.kind+t.notices, text)
 	sum := sha256.Sum256([]byte(name))
 	name = hex.EncodeToString(sum[:16])
-	if _, ok := a.texts.GetIfPresent(name); !ok {
+	path := audioPath + name + ".wav"
+	probe := !a.guard.ready()
+	if probe && a.has(name, t) {
+		return path
+	}
+	if probe && !a.guard.probe() {
+		return ""
+	}
+	if _, ok := a.texts.GetIfPresent(name); !ok || probe {
 		a.texts.Set(name, t)
 		if a.keeps(t) {
 			_ = os.WriteFile(filepath.Join(a.dir, name+".txt"), []byte(t.notices+"\n"+text), 0o600) // the memory has it too
@@ -79,12 +91,24 @@ func (a *audioStore) offer(text string, codes []string, personal bool) string {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), voiceTimeout) //nolint:forbidigo // it outlives the turn
 			defer cancel()
-			if _, err := a.file(ctx, name); err != nil {
+			if _, err := a.file(ctx, name, probe); err != nil {
 				a.server.log.Warn("a prompt was not read aloud", "error", err)
 			}
 		}()
 	}
-	return audioPath + name + ".wav"
+	if probe { // until it has worked, nobody waits for it
+		return ""
+	}
+	return path
+}
+
+// has reports whether the text was read aloud already.
+func (a *audioStore) has(name string, t audioText) bool {
+	if _, ok := a.files.GetIfPresent(name); ok || !a.keeps(t) {
+		return ok
+	}
+	_, err := os.Stat(filepath.Join(a.dir, name+".wav"))
+	return err == nil
 }
 
 // keeps reports whether the text goes to the directory too.
@@ -109,8 +133,9 @@ func (a *audioStore) text(name string) (audioText, bool) {
 }
 
 // file returns the WAV file of the name, reading its text aloud if that was not
-// done. An unknown name is CodeNoFile.
-func (a *audioStore) file(ctx context.Context, name string) ([]byte, error) {
+// done; a voice that fails is asked by a probe only. An unknown name is
+// CodeNoFile; what is not read in time is CodeUnavailable, with the cause.
+func (a *audioStore) file(ctx context.Context, name string, probe bool) ([]byte, error) {
 	if b, ok := a.files.GetIfPresent(name); ok {
 		return b, nil
 	}
@@ -121,21 +146,21 @@ func (a *audioStore) file(ctx context.Context, name string) ([]byte, error) {
 	done := a.flight.DoChan(name, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), voiceTimeout)
 		defer cancel()
-		return a.read(ctx, name, t)
+		return a.read(ctx, name, t, probe)
 	})
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return nil, r.Err
+			return nil, fmt.Errorf("%w: %w", errNoVoice, r.Err)
 		}
 		return r.Val.([]byte), nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("%w: %w", errNoVoice, ctx.Err())
 	}
 }
 
 // read fetches a file kept earlier, or has the voice speak and keeps it.
-func (a *audioStore) read(ctx context.Context, name string, t audioText) ([]byte, error) {
+func (a *audioStore) read(ctx context.Context, name string, t audioText, probe bool) ([]byte, error) {
 	path := filepath.Join(a.dir, name+".wav")
 	if a.keeps(t) {
 		b, err := os.ReadFile(path)
@@ -147,17 +172,10 @@ func (a *audioStore) read(ctx context.Context, name string, t audioText) ([]byte
 			return nil, fmt.Errorf("handlers: audio: %w", err)
 		}
 	}
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if !probe && !a.guard.ready() {
+		return nil, errors.New("handlers: the voice failed a moment ago")
 	}
-	raw, err := a.voice.Speak(ctx, t.text)
-	if err != nil {
-		return nil, fmt.Errorf("handlers: voice: %w", err)
-	}
-	b, err := lineWAV(raw)
+	b, err := a.speak(ctx, t.text)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +187,23 @@ func (a *audioStore) read(ctx context.Context, name string, t audioText) ([]byte
 		}
 	}
 	return b, nil
+}
+
+// speak has the voice read the text, at most voiceSlots at once, and notes how it
+// did.
+func (a *audioStore) speak(ctx context.Context, text string) (b []byte, err error) {
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { a.guard.settle(err) }()
+	raw, err := a.voice.Speak(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("handlers: voice: %w", err)
+	}
+	return lineWAV(raw)
 }
 
 // forget removes what says a notice that is no longer public.
@@ -212,6 +247,7 @@ var (
 //	@Success	200		{file}		file
 //	@Failure	404		{object}	Problem
 //	@Failure	410		{object}	Problem	"所播公告已撤回"
+//	@Failure	503		{object}	Problem	"语音合成暂时不可用"
 //	@Router		/api/v1/ivr/audio/{file} [get]
 func (s *Server) getAudio(c *fiber.Ctx) error {
 	file := strings.Clone(c.Params("file"))
@@ -242,7 +278,7 @@ func (s *Server) getAudio(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, tag)
 		return c.SendStatus(fiber.StatusNotModified)
 	}
-	b, err := a.file(ctx, name)
+	b, err := a.file(ctx, name, false)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gongkai/handlers"
 )
@@ -20,7 +21,7 @@ import (
 type tone struct {
 	rate, channels int
 	spoke          atomic.Int64
-	fail           bool
+	fail           atomic.Bool
 	raw            []byte // returned instead
 }
 
@@ -29,7 +30,7 @@ var errVoice = errors.New("no voice today")
 // Speak implements handlers.Voice.
 func (v *tone) Speak(_ context.Context, text string) ([]byte, error) {
 	v.spoke.Add(1)
-	if v.fail {
+	if v.fail.Load() {
 		return nil, errVoice
 	}
 	if v.raw != nil {
@@ -198,24 +199,88 @@ func TestIVR18Personal(t *testing.T) {
 // TestIVR18BadVoice answers turns all the same while the voice fails or sends
 // what is no WAV file; the file is then an error, which an engine skips.
 func TestIVR18BadVoice(t *testing.T) {
-	voices := chorus{"失败": &tone{fail: true}}
+	voices := chorus{"失败": broken()}
 	for text, raw := range map[string][]byte{"空": {}, "文本": []byte("<html>"), "截断": []byte("RIFF\x00\x00\x00\x00WAVEfmt "), "八位": wavOf(1, 1, 8000, 8),
 		"浮点": wavOf(3, 1, 8000, 16), "无声道": wavOf(1, 0, 8000, 16), "无速率": wavOf(1, 1, 0, 16)} {
 		voices[text] = &tone{raw: raw}
 	}
-	w := start(t, withVoice(voices, ""))
-	w.mayFail = true
 	for text := range voices {
-		if r := w.call(t, "GET", w.say(t, text), opts{want: 500}); strings.Contains(string(r.body), errVoice.Error()) {
-			t.Errorf("%s: the answer tells why: %s", text, r.body)
+		w := start(t, withVoice(voices, ""))
+		w.mayFail = true
+		r := w.call(t, "GET", w.say(t, text), opts{want: 503})
+		if !strings.HasPrefix(r.text("detail"), "语音合成暂时不可用") || r.header.Get("Retry-After") == "" || strings.Contains(string(r.body), errVoice.Error()) {
+			t.Errorf("%s: %v %s", text, r.header, r.body)
 		}
 	}
-	w = start(t, withVoice(&tone{fail: true}, ""))
-	w.mayFail = true
+}
+
+func broken() *tone {
+	v := &tone{rate: 8000}
+	v.fail.Store(true)
+	return v
+}
+
+// TestIVR18VoiceAway leaves audio out of the turns while the voice fails, save for
+// what was read before, and takes it up again by itself.
+func TestIVR18VoiceAway(t *testing.T) {
+	v := &tone{rate: 8000}
+	w := start(t, withVoice(v, t.TempDir()))
 	p := w.dial(t)
-	w.call(t, "GET", p.last.Say[0].Audio, opts{want: 500})
-	if got := p.press("1"); got.node() != "root" {
-		t.Errorf("the call ends: %s", got.raw)
+	greeting := p.last.Say[0].Audio
+	w.get(t, greeting)
+	v.fail.Store(true)
+	root := p.press("1")
+	for range 3 {
+		if path := p.last.Say[0].Audio; path != "" {
+			w.call(t, "GET", path, opts{want: 503})
+		}
+		p.press("9")
+	}
+	if got := p.press("1"); got.Say[0].Audio != "" || got.node() != "sectors" {
+		t.Errorf("while the voice fails: %s", got.raw)
+	}
+	asked := v.spoke.Load()
+	w.call(t, "GET", root.Say[0].Audio, opts{want: 503})
+	if again := w.dial(t).last; again.Say[0].Audio != greeting {
+		t.Errorf("what was read before: %s", again.raw)
+	}
+	w.get(t, greeting)
+	if n := v.spoke.Load(); n != asked {
+		t.Errorf("a voice that fails was asked %d times more", n-asked)
+	}
+	v.fail.Store(false)
+	w.advance(29 * time.Second)
+	if got := p.press("9"); got.Say[0].Audio != "" {
+		t.Errorf("too soon: %s", got.raw)
+	}
+	w.advance(time.Second)
+	if got := p.press("9"); got.Say[0].Audio != "" {
+		t.Errorf("a caller waits for a voice that has not worked yet: %s", got.raw)
+	}
+	for range 1000 {
+		if p.press("9"); p.last.Say[0].Audio != "" {
+			break
+		}
+	}
+	w.get(t, p.last.Say[0].Audio)
+}
+
+// TestIVR18AnotherVoice reads everything anew when the voice is set up otherwise.
+func TestIVR18AnotherVoice(t *testing.T) {
+	dir, paths := t.TempDir(), map[string]string{}
+	for i, id := range []string{"espeak-ng -s 160", "espeak-ng -s 160", "espeak-ng -s 200", "http://tts/"} {
+		w := start(t, withVoice(&tone{rate: 8000}, dir), func(c *handlers.Config) { c.Hotline.VoiceID = id })
+		path := w.say(t, "您好")
+		if was, ok := paths[id]; ok != (i == 1) || ok && was != path {
+			t.Errorf("%s says %s, not %s", id, path, was)
+		}
+		for other, was := range paths {
+			if other != id && was == path {
+				t.Errorf("%s and %s share %s", id, other, path)
+			}
+		}
+		paths[id] = path
+		w.get(t, path)
 	}
 }
 

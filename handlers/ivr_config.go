@@ -29,9 +29,10 @@ type HotlineConfig struct {
 	Workdays    Workdays // nil: the published calendar
 	Keymap      Keymap
 	Wording     Wording
-	NoCallbacks bool  // callers are not offered a call back
-	TurnRate    int   // turns a minute from one caller; 0: 600
-	Voice       Voice // reads prompts aloud; nil: the engine on the line does
+	NoCallbacks bool   // callers are not offered a call back
+	TurnRate    int    // turns a minute from one caller; 0: 600
+	Voice       Voice  // reads prompts aloud; nil: the engine on the line does
+	VoiceID     string // what Voice is set up as: with another, prompts are read anew
 	AudioDir    string
 	SpeakEngine string // of FreeSWITCH's <speak>; "" is tts_commandline
 	SpeakVoice  string // "" is cmn

@@ -73,7 +73,7 @@ func newHotline(s *Server, c HotlineConfig) (*hotline, error) {
 	}
 	s.metrics.more = append(s.metrics.more, h.metrics.collectors()...)
 	if c.Voice != nil {
-		h.audio, err = newAudioStore(c.Voice, c.AudioDir, c.Keys[0], s)
+		h.audio, err = newAudioStore(c, s)
 	}
 	return h, err
 }

@@ -36,8 +36,8 @@ const (
 	maxTurnDigits = 1024
 )
 
-// readTurn reads a request from the query, a form and JSON alike; what it does
-// not know it ignores, as engines send dozens of fields of their own.
+// readTurn reads a request from the query, a form of either kind and JSON alike;
+// what it does not know it ignores, as engines send dozens of fields of their own.
 func (h *hotline) readTurn(c *fiber.Ctx) turnInput {
 	values := map[string]string{}
 	c.Context().QueryArgs().VisitAll(func(k, v []byte) { values[string(k)] = string(v) })
@@ -67,6 +67,13 @@ func readTurnBody(c *fiber.Ctx, values map[string]string) {
 				}
 			}
 		}
+		return
+	}
+	if form, err := c.MultipartForm(); err == nil {
+		for k, v := range form.Value {
+			values[k] = v[len(v)-1]
+		}
+		_ = form.RemoveAll() // files, which no turn has
 		return
 	}
 	c.Context().PostArgs().VisitAll(func(k, v []byte) { values[string(k)] = string(v) })

@@ -533,6 +533,8 @@ func TestIVR15Inputs(t *testing.T) {
 	for name, o := range map[string]opts{
 		"a form": {body: fields.Encode(), header: form}, "a form with a charset": {body: fields.Encode(), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}},
 		"JSON": {body: asJSON}, "JSON with a charset": {body: asJSON, header: map[string]string{"Content-Type": "application/json;charset=utf-8"}},
+		"multipart": {body: "--b\r\n" + `Content-Disposition: form-data; name="call_id"` + "\r\n\r\n" + p.call + "\r\n--b\r\n" + `Content-Disposition: form-data; name="state"` + "\r\n\r\n" +
+			root.State + "\r\n--b\r\n" + `Content-Disposition: form-data; name="digits"` + "\r\n\r\n2\r\n--b--\r\n", header: map[string]string{"Content-Type": "multipart/form-data; boundary=b"}},
 		"JSON with a BOM": {body: "\ufeff" + string(asJSON)}, "JSON numbers": {body: asNumbers}, "FreeSWITCH": {body: freeswitch.Encode(), header: form},
 	} {
 		o.as, o.want = "ivr", 200
@@ -542,6 +544,12 @@ func TestIVR15Inputs(t *testing.T) {
 	}
 	if r := w.call(t, "GET", turnPath+"?"+fields.Encode(), opts{as: "ivr", want: 200}); !bytes.Equal(r.body, want.raw) {
 		t.Errorf("GET answers %s", r.body)
+	}
+	for _, body := range []string{"", "--b\r\n", "--b\r\n\r\n--b--", "--c--"} {
+		r := w.call(t, "POST", turnPath, opts{as: "ivr", body: body, want: 200, header: map[string]string{"Content-Type": "multipart/form-data; boundary=b"}})
+		if checkTurn(t, r.body).node() != "greet" {
+			t.Errorf("a broken multipart form %q: %s", body, r.body)
+		}
 	}
 	gone := url.Values{"session_id": {p.call}, "exiting": {"true"}, "format": {"httapi"}}
 	if r := w.call(t, "POST", turnPath, opts{as: "ivr", body: gone.Encode(), header: form, want: 200}); !strings.Contains(string(r.body), "<work></work>") {

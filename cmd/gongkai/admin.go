@@ -140,7 +140,7 @@ type checkResult struct {
 }
 
 func newDoctor(p *program) *cobra.Command {
-	cmd := &cobra.Command{Use: "doctor", Short: "检查配置、数据库、Redis、时钟和磁盘", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "doctor", Short: "检查配置、数据库、Redis、时钟、磁盘和热线", Args: cobra.NoArgs}
 	asJSON := jsonFlag(cmd)
 	addOptions(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -152,7 +152,7 @@ func newDoctor(p *program) *cobra.Command {
 		for _, check := range []struct {
 			name string
 			run  func(context.Context, *config) (string, error)
-		}{{"数据库", p.checkDatabase}, {"Redis", checkRedis}, {"磁盘", checkDisk}} {
+		}{{"数据库", p.checkDatabase}, {"Redis", checkRedis}, {"磁盘", checkDisk}, {"热线", checkHotline}} {
 			ctx, cancel := context.WithTimeout(cmd.Context(), exitTimeout)
 			detail, err := check.run(ctx, c)
 			cancel()

@@ -118,6 +118,8 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 		{"negative days of a number", []string{"GONGKAI_IVR__CALLBACK_DAYS=-1"}, nil, "ivr.callback_days 应在 0 到 365 之间"},
 		{"short key of numbers", []string{"GONGKAI_IVR__CALLBACK_KEYS=a key that is long enough,s3cret"}, nil, "ivr.callback_keys 的每个密钥至少 16 个字符"},
 		{"words of a callback", []string{"GONGKAI_IVR__WORDS_CALLBACK={who}回电"}, nil, "回电的话还有 {when}"},
+		{"a quoted voice command", []string{"GONGKAI_IVR__TTS_COMMAND=sh -c 'cat speech.wav'"}, nil, "按空白拆成程序和参数"},
+		{"a blank voice command", []string{"GONGKAI_IVR__TTS_COMMAND=  "}, nil, "按空白拆成程序和参数"},
 		{"negative hotline rate", []string{"GONGKAI_IVR__TURN_RATE=-1"}, nil, "ivr.turn_rate 不能为负"},
 		{"cache of no size", nil, []string{"--cache.mib", "0"}, "cache.mib"},
 	}

@@ -12,10 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"gongkai/handlers"
+	"gongkai/internal/disclosure"
+	"gongkai/internal/store"
 )
 
 // hotlineConfig is the configuration of the telephone hotline.
@@ -82,7 +85,7 @@ var hotlineOptions = []option{
 	{"ivr.words_goodbye", "", "结束语", false},
 	{"ivr.words_handoff", "", "报公告编号之后的话", false},
 	{"ivr.words_callback", "", "留下回电号码之后的话；{when} 代表最迟何时回电", false},
-	{"ivr.tts_command", "", "语音合成命令：标准输入是文本，标准输出是 WAV，如 espeak-ng -v cmn-latn-pinyin -s 160 --stdin --stdout", false},
+	{"ivr.tts_command", "", "语音合成命令，按空白拆成程序和参数，不经过 shell：标准输入是文本，标准输出是 WAV，如 espeak-ng -v cmn-latn-pinyin -s 160 --stdin --stdout", false},
 	{"ivr.tts_url", "", "语音合成服务：POST 文本（text/plain），返回 WAV", true},
 	{"ivr.tts_engine", "", "没有语音合成时，FreeSWITCH 自己朗读所用的引擎", false},
 	{"ivr.tts_voice", "", "同上，所用的声音", false},
@@ -94,6 +97,9 @@ func (c *hotlineConfig) check() error {
 		if len(strings.Split(d, "=")) != 3 {
 			return usage("ivr.departments 中的“%s”应写成 领域代码=部门名称=电话", d)
 		}
+	}
+	if strings.ContainsAny(c.TTSCommand, `"'`) || c.TTSCommand != "" && strings.TrimSpace(c.TTSCommand) == "" {
+		return usage("ivr.tts_command 按空白拆成程序和参数，不经过 shell，引号不起作用；参数中有空白时，请写成脚本，这里写脚本的路径")
 	}
 	if c.TTSCommand != "" && c.TTSURL != "" {
 		return usage("ivr.tts_command 和 ivr.tts_url 只能用一个")
@@ -120,6 +126,48 @@ func (c *hotlineConfig) check() error {
 		return usage("ivr：%s", err)
 	}
 	return nil
+}
+
+// unknownSectors lists the sectors in the settings that the catalogue does not
+// have: nothing comes of them. check cannot tell, as the catalogue is in the
+// database.
+func (c *hotlineConfig) unknownSectors(catalog *disclosure.Catalog) []string {
+	var unknown []string
+	look := func(setting, code string) {
+		if !slices.ContainsFunc(catalog.Sectors, func(s disclosure.Sector) bool { return s.Code == code }) {
+			unknown = append(unknown, setting+" 中的 "+code)
+		}
+	}
+	for _, d := range c.Departments {
+		code, _, _ := strings.Cut(d, "=")
+		look("ivr.departments", code)
+	}
+	for _, code := range c.Sectors {
+		look("ivr.sectors", code)
+	}
+	return unknown
+}
+
+// checkHotline is what doctor says of the hotline's settings.
+func checkHotline(ctx context.Context, c *config) (string, error) {
+	if path := c.sqliteFile(); path != "" {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return "数据库还没有建立，领域代码未核对", nil
+		}
+	}
+	s, err := store.Open(ctx, store.Options{URL: c.Database, MustExist: true, ReadOnly: true})
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = s.Close() }()
+	head, err := s.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	if unknown := c.IVR.unknownSectors(head.Catalog); len(unknown) > 0 {
+		return "", fmt.Errorf("目录中没有这些领域，配置不起作用：%s", strings.Join(unknown, "、"))
+	}
+	return "责任部门和菜单顺序中的领域都在目录中", nil
 }
 
 // splitKeys reads keys joined by commas.
@@ -164,8 +212,11 @@ func (p *program) hotline(a *app) (handlers.HotlineConfig, error) {
 	if err != nil {
 		return out, err
 	}
+	if unknown := c.unknownSectors(a.cache.Catalog()); len(unknown) > 0 {
+		a.log.Warn("the catalogue has no such sectors; these settings of the hotline have no effect", "settings", unknown)
+	}
 	out.AlwaysOpen = out.AlwaysOpen || a.config.Demo
-	out.AudioDir = filepath.Join(a.config.Data, "ivr-audio")
+	out.AudioDir, out.VoiceID = filepath.Join(a.config.Data, "ivr-audio"), c.TTSCommand+c.TTSURL // one of them is empty
 	switch {
 	case c.TTSCommand != "":
 		words := strings.Fields(c.TTSCommand)

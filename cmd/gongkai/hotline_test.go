@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gongkai/cache"
+	"gongkai/internal/store/storetest"
 )
 
 // TestEspeakIsAVoice runs the command that docs/hotline.md gives.
@@ -86,6 +90,42 @@ func TestHTTPVoice(t *testing.T) {
 	cancel()
 	if _, err := httpVoice(address).Speak(ctx, "您好"); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestUnknownSectors names the sectors in the settings that the catalogue does
+// not have, to who starts the server and to who asks.
+func TestUnknownSectors(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "gongkai.db")
+	s := storetest.Open(t, url)
+	for _, tt := range []struct {
+		departments, sectors string
+		want                 []string
+	}{
+		{"housing=区住建局=051588880001", "housing,land", nil},
+		{"nosuch=某局=110,housing=区住建局=051588880001", "land,neither", []string{"ivr.departments 中的 nosuch", "ivr.sectors 中的 neither"}},
+	} {
+		out, code := run(t, []string{"GONGKAI_DATABASE=" + url, "GONGKAI_IVR__DEPARTMENTS=" + tt.departments, "GONGKAI_IVR__SECTORS=" + tt.sectors}, "doctor")
+		if (code == exitOK) != (tt.want == nil) || !strings.Contains(out, strings.Join(tt.want, "、")) {
+			t.Errorf("doctor: exit %d, %s", code, out)
+		}
+		var log bytes.Buffer
+		a := &app{log: slog.New(slog.NewTextHandler(&log, nil)), config: &config{Data: t.TempDir(), Database: url}, store: s, cache: cache.New(cache.Options{Source: s, Now: time.Now})}
+		a.config.IVR = hotlineConfig{Departments: strings.Split(tt.departments, ","), Sectors: strings.Split(tt.sectors, ",")}
+		if err := a.cache.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (&program{now: time.Now}).hotline(a); err != nil {
+			t.Fatal(err)
+		}
+		for _, setting := range tt.want {
+			if !strings.Contains(log.String(), setting) {
+				t.Errorf("at the start: %s", log.String())
+			}
+		}
+		if tt.want == nil && log.Len() > 0 {
+			t.Errorf("a right configuration: %s", log.String())
+		}
 	}
 }
 
