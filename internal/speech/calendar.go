@@ -98,6 +98,7 @@ func (r *reader) isoDate(year string) bool {
 	}
 	r.say(Year(year) + Cardinal(int64(month)) + "月" + Cardinal(int64(day)) + "日")
 	r.at += end
+	r.until(sep)
 	if r.at+1 < len(r.in) && r.in[r.at] == 'T' && isDigit(r.in[r.at+1]) {
 		r.at++
 		if r.clock() {
@@ -105,6 +106,28 @@ func (r *reader) isoDate(year string) bool {
 		}
 	}
 	return true
+}
+
+// until reads the end of a span of dates without its year: 2026.11.27-12.3.
+func (r *reader) until(sep byte) {
+	dash := 0
+	for _, d := range [...]string{"~", "——", "—", "-"} {
+		if strings.HasPrefix(r.rest(), d) && d[0] != sep {
+			dash = len(d)
+			break
+		}
+	}
+	month, m := r.small(dash, 1, 12)
+	if dash == 0 || m == 0 || !strings.HasPrefix(r.rest()[dash+m:], string(sep)) {
+		return
+	}
+	day, d := r.small(dash+m+1, 1, 31)
+	end := dash + m + 1 + d
+	if d == 0 || end < len(r.rest()) && (r.rest()[end] == sep || isLetter(r.rest()[end])) {
+		return
+	}
+	r.say("至" + Cardinal(int64(month)) + "月" + Cardinal(int64(day)) + "日")
+	r.at += end
 }
 
 // zone skips the zone of an RFC 3339 instant: every time is of Shanghai.
@@ -138,6 +161,28 @@ func (r *reader) clock() bool {
 	}
 	r.say(said)
 	r.at += end
+	if r.follows(0, "时") && !r.follows(0, "时间", "时许", "时段") {
+		r.at += strings.Index(r.rest(), "时") + len("时")
+	}
+	return true
+}
+
+// minutes reads those of 9时05分, and says nothing of 00分 and 00秒.
+func (r *reader) minutes() bool {
+	if r.run(0) != 2 || r.in[r.at] != '0' || r.mark != 0 {
+		return false
+	}
+	switch zero := r.in[r.at+1] == '0'; {
+	case zero && (strings.ContainsRune("时点", r.last) && r.follows(2, "分") || r.last == '分' && r.follows(2, "秒")):
+		r.at += 2
+		_, size := utf8.DecodeRuneInString(strings.TrimLeft(r.rest(), " "))
+		r.at += len(r.rest()) - len(strings.TrimLeft(r.rest(), " ")) + size
+	case strings.ContainsRune("时点", r.last) && r.follows(2, "分"):
+		r.say(spell(digitNames, r.in[r.at:r.at+2]))
+		r.at += 2
+	default:
+		return false
+	}
 	return true
 }
 

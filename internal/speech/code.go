@@ -8,6 +8,9 @@ import (
 
 // section reads the number of a clause with its points, 3.2.1 as 三点二点一.
 func (r *reader) section() bool {
+	if !strings.HasPrefix(r.in[r.at+r.run(0):], ".") {
+		return false
+	}
 	end, parts := r.at, []string{}
 	for {
 		n := r.run(end - r.at)
@@ -96,7 +99,7 @@ func (r *reader) alphanumeric(token string, digits int) string {
 	if n, size := scanNumber(whole, 0); n.frac != "" && size == len(whole) && len(token)-len(whole) <= 3 {
 		return spellCode(token[:len(token)-len(whole)], false) + n.read() // PM2.5
 	}
-	if len(token) > maxSpelt || len(token) > 4 && digits > 1 && !plainSize(token) && !grade(token) {
+	if !plainSize(token) && !grade(token) && (len(token) > maxSpelt || len(token) > 4 && digits > 1) {
 		return Tail(token)
 	}
 	return spellCode(token, named && plainSize(token))
@@ -127,23 +130,24 @@ func spellCode(token string, counted bool) string {
 // grade reports whether a token is two sizes in one, as the concrete C35P8.
 func grade(token string) bool {
 	second := strings.LastIndexAny(token, letterSet)
-	return second > 0 && plainSize(token[:second]) && plainSize(token[second:])
+	return second > 0 && len(token) <= maxSpelt && plainSize(token[:second]) && plainSize(token[second:])
 }
 
-// plainSize reports whether a token is a size of the trade, DN200 or M250: up to
-// two letters, then up to four digits.
+// plainSize reports whether a token is a size or grade of the trade, DN200,
+// HRB400E or AC-13C: up to three letters, up to four digits, perhaps a letter.
 func plainSize(token string) bool {
-	letters := 0
-	for letters < len(token) && isLetter(token[letters]) {
-		letters++
-	}
-	return letters > 0 && letters <= 2 && len(token)-letters <= 4 && allDigits(token[letters:])
+	rest := strings.TrimLeft(token, letterSet)
+	letters := len(token) - len(rest)
+	rest = strings.TrimPrefix(rest, "-")
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	rest = rest[digits:]
+	return letters > 0 && letters <= 3 && digits > 0 && digits <= 4 && (rest == "" || len(rest) == 1 && isLetter(rest[0]))
 }
 
 // letters reads a word in latin letters: a code as its tail, a short one letter
 // by letter; addresses of the web and long words cannot be said.
 func (r *reader) letters() {
-	if r.address() || r.stake() || r.numbered() || r.currency() || r.code() {
+	if r.address() || r.stake() || r.numbered() || r.currency() || r.unit() || r.code() {
 		return
 	}
 	end := r.at
@@ -221,6 +225,17 @@ func (r *reader) numbered() bool {
 	r.at += len("No.")
 	r.say("编号")
 	return true
+}
+
+// unit says the name of a unit whose sign stands by itself.
+func (r *reader) unit() bool {
+	if before := r.before(r.at); before < utf8.RuneSelf && (before == '-' || before == '_' || before == '.' || isDigit(byte(before)) || isLetter(byte(before))) {
+		return false
+	}
+	name, size := alone(r.rest())
+	r.say(name)
+	r.at += size
+	return size > 0
 }
 
 // currency reads an amount after a sign of money in letters: HK$500, RMB 300.

@@ -44,8 +44,11 @@ var called = []string{"电话", "电话：", "热线", "热线：", "拨打", "�
 // spaced reads a telephone number written in its groups, 138 0000 1234 or
 // 0515-8888 0001, or with the country before it.
 func (r *reader) spaced() bool {
+	if n := r.run(0); !strings.HasPrefix(r.in[r.at+n:], "-") && !strings.HasPrefix(r.in[r.at+n:], " ") {
+		return false
+	}
 	end, groups := r.at, []string{}
-	for len(groups) < 5 {
+	for len(groups) < 8 {
 		n := r.run(end - r.at)
 		if n == 0 {
 			break
@@ -61,7 +64,7 @@ func (r *reader) spaced() bool {
 		groups = groups[1:]
 	}
 	digits := strings.Join(groups, "")
-	if !abroad && (len(groups) < 2 || !grouping(groups, digits)) || abroad && len(digits) <= 8 {
+	if !abroad && (len(groups) < 2 || !grouping(groups, digits) && !r.dialled()) || abroad && len(digits) <= 8 {
 		return false
 	}
 	for i, g := range groups {
@@ -87,6 +90,9 @@ func grouping(groups []string, digits string) bool {
 	return false
 }
 
+// dialled reports whether a word such as 电话 or 账号 was said just now.
+func (r *reader) dialled() bool { return (r.mark == 0 || r.mark == '：') && r.after(called...) }
+
 // telephone reads numbers to dial digit by digit, 1 as 幺.
 func (r *reader) telephone() bool {
 	n := r.run(0)
@@ -99,7 +105,7 @@ func (r *reader) telephone() bool {
 	case n == 11 && digits[0] == '1' && digits[1] >= '3', n == 5 && digits[:3] == "123",
 		(n == 11 || n == 12) && digits[0] == '0':
 		said = spell(phoneNames, digits)
-	case n >= 3 && r.mark == 0 && r.after(called...) || n >= 3 && r.mark == '：' && r.after(called...):
+	case n >= 3 && r.dialled():
 		said = spell(phoneNames, digits)
 		for end < len(r.in) && r.in[end] == '-' && end+1 < len(r.in) && isDigit(r.in[end+1]) {
 			more := r.run(end + 1 - r.at)

@@ -18,7 +18,7 @@ var scales = []string{"万亿", "千万", "百万", "万", "亿", "千", "百"}
 // before a multiple. It returns the bytes of the number and of the whole.
 func amountAt(s string) (a amount, number, size int) {
 	a.number, number = scanNumber(s, 0)
-	tail := s[number:]
+	tail := strings.TrimLeft(s[number:], " ")
 	if number == 0 || tail == "" || tail[0] < utf8.RuneSelf {
 		return a, number, number
 	}
@@ -32,7 +32,10 @@ func amountAt(s string) (a amount, number, size int) {
 			break
 		}
 	}
-	return a, number, number + len(a.scale)
+	if a.scale == "" {
+		return a, number, number
+	}
+	return a, number, len(s) - len(tail) + len(a.scale)
 }
 
 // read says an amount; counted says that a lone 2 is 两.
@@ -126,7 +129,7 @@ func plainRun(digits, tail string) bool {
 	switch {
 	case len(digits) > 1 && digits[0] == '0':
 		next, _ := utf8.DecodeRuneInString(tail)
-		return len(digits) > 3 || tail == "" || !strings.ContainsRune("号#月日时点分秒天", next)
+		return len(digits) > 3 || tail == "" || !strings.ContainsRune("号#月日时点分秒天标包地′″", next)
 	case len(digits) >= 3 && (strings.HasPrefix(tail, "室") || strings.HasPrefix(tail, "房")):
 		return true
 	case len(digits) > maxCardinal:

@@ -41,17 +41,14 @@ func (r *reader) fraction() bool {
 	a, n := scanNumber(r.in, r.at)
 	sep := r.in[r.at+n:]
 	colon := r.colon(n)
-	if colon > 1 && !r.ratio(n) {
-		return false
-	}
 	b, m := scanNumber(sep, max(colon, 1))
 	end := r.at + n + max(colon, 1) + m
 	switch {
-	case m == 0 || len(a.whole) > 4 || len(b.whole) > 5:
+	case colon > 1 && !r.ratio(n) && !r.alone(end), m == 0 || len(a.whole) > 4 || len(b.whole) > 8:
 		return false
 	case colon > 0:
 		r.say(a.read() + "比" + b.read())
-	case sep[0] != '/' || a.frac != "" || b.frac != "" || len(a.whole) > 2 || len(b.whole) > 4 || a.is("0") || strings.HasPrefix(r.in[end:], "/"):
+	case sep[0] != '/' || a.frac != "" || b.frac != "" || len(a.whole) > 2 || len(b.whole) > 5 || a.is("0") || strings.HasPrefix(r.in[end:], "/"):
 		return false
 	default:
 		unit, width := unitAt(r.in[end:])
@@ -71,6 +68,13 @@ func (r *reader) ratio(n int) bool {
 	i := n + r.colon(n)
 	i += r.run(i)
 	return r.follows(i, "比例", "的比例", "地形图", "的地形图", "放坡", "配比")
+}
+
+// alone reports whether only signs stand around the text from here to end.
+func (r *reader) alone(end int) bool {
+	next, _ := utf8.DecodeRuneInString(r.in[end:])
+	word := func(ch rune) bool { return isHan(ch) || ch < utf8.RuneSelf && isLetter(byte(ch)) }
+	return !word(r.before(r.at)) && !word(next)
 }
 
 // dimension reads one side of a thing with 乘, all but the last of 10*20cm,
@@ -123,7 +127,7 @@ func (r *reader) joins(sep int) bool {
 		return false
 	}
 	numbers := strings.ContainsRune(digitNames+"幺点分日月年时", r.last) && isDigit(r.in[r.at])
-	if !numbers && !r.alike(sep) && !r.weekdays(sep) && !r.dayparts() {
+	if !numbers && !r.alike(sep) && !r.namesakes(sep) && !r.ordinals(sep) && !r.dayparts() {
 		return false
 	}
 	r.say("至")
@@ -157,14 +161,38 @@ func measured(s string) bool {
 	return size > 0 || counts(s)
 }
 
-// weekdays reports whether days of the week stand on both sides of the dash.
-func (r *reader) weekdays(sep int) bool {
-	left, day := r.in[:sep], r.before(sep)
-	if !strings.ContainsRune("一二三四五六", day) {
-		return false
+// namesakes reports whether the numbers on both sides of the dash have the same
+// word before them: DN300~DN1200, 附件1-附件3.
+func (r *reader) namesakes(sep int) bool {
+	rest := r.rest()
+	word := rest[:max(strings.IndexAny(rest[:min(len(rest), maxUnit+1)], "0123456789"), 0)]
+	return word != "" && strings.HasSuffix(strings.TrimRight(r.in[max(r.end-maxUnit, 0):sep], "0123456789"), word)
+}
+
+// ordinals reports whether numbers in hanzi with the same words around them stand
+// on both sides of the dash: 第三章-第五章, 周一-周五.
+func (r *reader) ordinals(sep int) bool {
+	right := strings.TrimLeft(r.rest(), " ")
+	for _, prefix := range [...]string{"第", "周", "星期", ""} {
+		cut, ok := strings.CutPrefix(right, prefix)
+		numerals := "一二三四五六七八九十百"
+		if prefix == "周" || prefix == "星期" {
+			numerals += "日天"
+		}
+		after := strings.TrimLeft(cut, numerals)
+		if !ok || after == cut {
+			continue
+		}
+		left := r.in[max(0, sep-2*maxUnit):sep]
+		i := strings.LastIndexAny(left, numerals)
+		if i < 0 {
+			return false
+		}
+		word := left[i+hanBytes:]
+		left = strings.TrimRight(left[:i+hanBytes], numerals)
+		return len(word) <= maxUnit && strings.HasSuffix(left, prefix) && prefix+word != "" && strings.HasPrefix(after, word)
 	}
-	left = strings.TrimSuffix(left, string(day))
-	return (strings.HasSuffix(left, "周") || strings.HasSuffix(left, "星期")) && r.follows(0, "周", "星期")
+	return false
 }
 
 // dayparts reports whether a time comes before the dash and 下午 or its like
@@ -186,7 +214,7 @@ func (r *reader) sign() {
 	case c == '+' && r.spaced(): // the country of a telephone number
 	case c == '-' && before != ' ' && r.alike(r.at-1):
 		r.say("至")
-	case size > 0 && c == '+':
+	case c == '+' && (size > 0 || r.at < len(r.in) && isLetter(r.in[r.at]) && (number || before < utf8.RuneSelf && isLetter(byte(before)))):
 		r.say("加")
 	case size > 0 && (apart || !number && r.below(size)):
 		r.say("负")
@@ -200,5 +228,8 @@ func (r *reader) sign() {
 // negative after a word: a temperature, level or storey.
 func (r *reader) below(size int) bool {
 	_, unit := unitAt(r.in[r.at+size:])
+	if strings.ContainsRune("座栋幢楼区", r.last) {
+		return false
+	}
 	return unit > 0 || r.follows(size, "%", "‰", "层", "米", "元", "万元", "度", "摄氏度")
 }

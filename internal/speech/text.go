@@ -228,9 +228,15 @@ func (r *reader) compare(sign rune) {
 		return
 	}
 	before, _ := utf8.DecodeLastRuneInString(r.in[:r.at-1])
-	digit := r.at < len(r.in) && isDigit(r.in[r.at])
+	_, size := scanNumber(r.in, r.at)
 	next, _ := utf8.DecodeRuneInString(r.rest())
-	if !(digit && isHan(before)) && !(before >= '0' && before <= '9' && (digit || isHan(next))) {
+	word := isHan(before) || before < utf8.RuneSelf && isLetter(byte(before))
+	left := isNumeral(before) && (size > 0 || isHan(next) || before < utf8.RuneSelf && next < utf8.RuneSelf && isLetter(byte(next)))
+	bare := !strings.HasPrefix(r.in[r.at+size:], ">") // <1> is no comparison
+	if sign == '>' && strings.HasSuffix(strings.TrimRight(r.in[max(0, r.at-maxUnit):r.at-1], "0123456789"), "<") {
+		left = false
+	}
+	if !left && !(size > 0 && (word || bare)) {
 		r.pause('，')
 		return
 	}

@@ -7,7 +7,7 @@ import (
 
 // digits reads a token that begins with a digit, by the first form it fits.
 func (r *reader) digits() {
-	for _, try := range [...]func(*reader) bool{(*reader).dimension, (*reader).masked, (*reader).date, (*reader).spaced, (*reader).telephone, (*reader).clock,
+	for _, try := range [...]func(*reader) bool{(*reader).dimension, (*reader).masked, (*reader).date, (*reader).spaced, (*reader).telephone, (*reader).clock, (*reader).minutes,
 		(*reader).section, (*reader).code, (*reader).span, (*reader).fraction} {
 		if try(r) {
 			return

@@ -91,7 +91,7 @@ var units = []struct{ sign, name string }{
 	{"kg", "千克"}, {"mg", "毫克"}, {"mL", "毫升"}, {"ml", "毫升"}, {"kW", "千瓦"}, {"kw", "千瓦"}, {"MW", "兆瓦"}, {"kV", "千伏"}, {"KV", "千伏"}, {"kA", "千安"}, {"mA", "毫安"},
 	{"Mbps", "兆每秒"}, {"Gbps", "吉每秒"}, {"GB", "吉字节"}, {"TB", "太字节"}, {"MB", "兆字节"}, {"dB(A)", "分贝"}, {"dB", "分贝"},
 	{"MHz", "兆赫"}, {"GHz", "吉赫"}, {"kHz", "千赫"}, {"Hz", "赫兹"}, {"°C", "摄氏度"}, {"℃", "摄氏度"}, {"min", "分钟"},
-	{"ha", "公顷"}, {"m", "米"}, {"g", "克"}, {"t", "吨"}, {"L", "升"}, {"V", "伏"}, {"W", "瓦"}, {"h", "小时"}, {"°", "度"},
+	{"ha", "公顷"}, {"m", "米"}, {"g", "克"}, {"t", "吨"}, {"L", "升"}, {"V", "伏"}, {"W", "瓦"}, {"h", "小时"}, {"°", "度"}, {"′", "分"}, {"″", "秒"},
 }
 
 // signAt returns the name of a unit's sign at the beginning of s and the bytes
@@ -100,11 +100,11 @@ func signAt(s string) (name string, size int) {
 	if s == "" || !isLetter(s[0]) && s[0] < utf8.RuneSelf {
 		return "", 0
 	}
-	if s[0] >= utf8.RuneSelf && !strings.HasPrefix(s, "℃") && !strings.HasPrefix(s, "°") && !strings.HasPrefix(s, "μ") {
+	if first, _ := utf8.DecodeRuneInString(s); first >= utf8.RuneSelf && !strings.ContainsRune("℃°μ′″", first) {
 		return "", 0
 	}
 	for _, u := range units {
-		if rest, ok := strings.CutPrefix(s, u.sign); ok && (rest == "" || !isLetter(rest[0]) && !isDigit(rest[0])) {
+		if rest, ok := strings.CutPrefix(s, u.sign); ok && (rest == "" || !isLetter(rest[0]) && !isDigit(rest[0]) || s[0] >= utf8.RuneSelf) {
 			return u.name, len(u.sign)
 		}
 	}
@@ -142,11 +142,20 @@ func scanDigits(s string) (digits string, size int) {
 	return s[:size], size
 }
 
+// alone returns the unit whose sign is a word by itself, as in 面积（m2）.
+func alone(s string) (name string, size int) {
+	end := len(s) - len(strings.TrimLeft(s, letterSet+"23"))
+	if end < 2 || s[0] < 'a' || s[:end] == "ha" || s[:end] == "min" {
+		return "", 0
+	}
+	return unitAt(s)
+}
+
 // perWords are what a quantity is for, longest first; latin ones stand for a
 // unit only after a stroke.
 var perWords = []struct{ sign, name string }{
 	{"平方米", ""}, {"平方公里", ""}, {"立方米", ""}, {"公里", ""}, {"公顷", ""}, {"公斤", ""}, {"千克", ""}, {"千米", ""}, {"小时", ""}, {"分钟", ""}, {"千瓦时", ""},
-	{"年", ""}, {"月", ""}, {"日", ""}, {"天", ""}, {"周", ""}, {"季", ""}, {"时", ""}, {"秒", ""}, {"人", ""}, {"户", ""}, {"亩", ""}, {"班", ""}, {"床", ""}, {"次", ""}, {"米", ""}, {"吨", ""}, {"升", ""},
+	{"年", ""}, {"月", ""}, {"日", ""}, {"天", ""}, {"周", ""}, {"季", ""}, {"时", ""}, {"秒", ""}, {"人", ""}, {"户", ""}, {"亩", ""}, {"班", ""}, {"床", ""}, {"次", ""}, {"米", ""}, {"吨", ""}, {"升", ""}, {"盒", ""}, {"箱", ""}, {"袋", ""}, {"瓶", ""}, {"包", ""}, {"桶", ""}, {"卷", ""}, {"件", ""},
 	{"d", "天"}, {"s", "秒"}, {"a", "年"}, {"r", "转"},
 }
 
