@@ -22,9 +22,9 @@ import (
 type form int
 
 const (
-	short  form = iota // seconds for each experiment
-	middle             // ten minutes together
-	long               // hours
+	short  form = iota // a minute together
+	middle             // twelve minutes
+	long               // an hour and a half
 )
 
 var forms = map[string]form{"short": short, "middle": middle, "long": long}

@@ -327,3 +327,23 @@ func TestLastWordsOnAReadOnlyDisk(t *testing.T) {
 		}
 	}
 }
+
+// Only who was under way at a kill may fail.
+func TestFailuresAfterAKillAreNotExcused(t *testing.T) {
+	at := time.Now()
+	kills := []span{{at, at.Add(10)}, {at.Add(100), at.Add(110)}}
+	for _, c := range []struct {
+		begun, ended, waited time.Duration // waited: between its turn and its beginning
+		excused              int
+	}{
+		{-5, 5, 0, 1}, {5, 50, 0, 1}, {11, 99, 0, 0}, {-9, -1, 0, 0}, {50, 105, 0, 1}, {111, 150, 0, 0},
+		{11, 99, 20, 0}, // its turn came before the kill, its request did not
+	} {
+		var s struck
+		s.see(answer{status: http.StatusOK, planned: at, begun: at, took: 5})
+		s.see(answer{status: http.StatusInternalServerError, planned: at.Add(c.begun - c.waited), begun: at.Add(c.begun), took: c.ended - c.begun + c.waited})
+		if s.excuse(kills); s.failed != 1 || s.inFlight != c.excused {
+			t.Errorf("%+v: %d failed, %d excused", c, s.failed, s.inFlight)
+		}
+	}
+}

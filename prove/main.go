@@ -4,8 +4,8 @@
 // do – its binary, its command line, its HTTP interface – and imports none of
 // its packages.
 //
-// make prove runs the form of about ten minutes, make prove LONG=1 everything,
-// and make test the short form.
+// make prove runs the form of about twelve minutes, make prove LONG=1 everything
+// at length, an hour and a half, and make test the short form, a minute.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	flag.StringVar(&s.postgres, "postgres", os.Getenv("GONGKAI_TEST_POSTGRES"), "a PostgreSQL server on which databases can be made")
 	flag.StringVar(&s.redis, "redis", os.Getenv("GONGKAI_TEST_REDIS"), "a Redis that can be broken")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1_000_000), "seed of all that is random")
-	form := flag.String("form", "middle", "short (a minute), middle (ten) or long")
+	form := flag.String("form", "middle", "short (a minute), middle (twelve) or long (an hour and a half)")
 	only := flag.String("only", "", "run the experiments whose name begins so")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
