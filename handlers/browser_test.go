@@ -339,6 +339,20 @@ func TestH5NoticesStaleCopy(t *testing.T) {
 	b.checkOrigin()
 }
 
+// TestH5ReadsAloud: a browser without a Chinese voice says so beside the button.
+func TestH5ReadsAloud(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	code := w.showcase(t)
+	b := w.tab(t, 390, 844)
+	b.beforeLoad(`Object.defineProperty(window, "speechSynthesis", { value: { getVoices: () => [{lang: "en-US"}], speak() {}, cancel() {} } })`)
+	b.open("/n/" + code + "/2")
+	b.tap("button", "朗读")
+	b.until(5*time.Second, `document.getElementById("told").innerText.includes("没有安装中文语音") && document.querySelector("[data-do=read]").innerText === "朗读"`)
+	b.checkAccess("nothing to read aloud with", touchH5)
+	b.checkOrigin()
+}
+
 // TestFirstScreenOnSlowPhone measures the largest contentful paint at 1.6
 // Mbit/s, 150 ms and a quarter of this machine's speed. What makes it early is
 // asserted everywhere: it waits for one style sheet and nothing else. The time
