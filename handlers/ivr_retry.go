@@ -27,7 +27,7 @@ func weighAnswer(_ string, a *answered) uint32 {
 			n += len(o.label) + 50
 		}
 	}
-	return uint32(n) //nolint:gosec // a few thousand
+	return uint32(n)
 }
 
 // request names what the engine asks: the same again within repeatWindow is a
