@@ -96,7 +96,7 @@ func (d *disk) leave(dir string) error {
 
 // call is a system call of the trace.
 type call struct {
-	at   time.Time // when it returned
+	at   time.Time // when it returned, or, of one that no other thread interrupted, when it began
 	name string
 	path string
 	data []byte
@@ -111,7 +111,9 @@ var (
 	quotedData  = regexp.MustCompile(`"((?:\\x[0-9a-f]{2})*)"`)
 )
 
-// readTrace reads what strace wrote, in the order in which the calls returned.
+// readTrace reads what strace wrote, in the order in which the calls returned. Of
+// a call in one line strace says when it began; a step acknowledged between that
+// and its return is not asked for at this cut, but at the next.
 func readTrace(file string) ([]call, error) {
 	f, err := os.Open(file)
 	if err != nil {
