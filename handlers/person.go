@@ -58,8 +58,8 @@ type Subscribers interface {
 // WeChat is the way to and from people's WeChat.
 type WeChat interface {
 	SignIn(ctx context.Context, app, code string) (disclosure.SignedIn, error)
-	Verify(c disclosure.Callback) (string, error)
-	Receive(ctx context.Context, c disclosure.Callback) (disclosure.CallbackReply, error)
+	Verify(c disclosure.WeChatCallback) (string, error)
+	Receive(ctx context.Context, c disclosure.WeChatCallback) (disclosure.WeChatCallbackReply, error)
 	AuthorizeURL(app, back, state string) (string, error)
 }
 

@@ -12,7 +12,7 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-// Guard is the privacy gate and what people may ask of lists of persons.
+// Guard is the privacy check and what people may ask of lists of persons.
 type Guard interface {
 	Checks(ctx context.Context, n disclosure.StaffNotice) ([]disclosure.Finding, error)
 	OverridePrivacy(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string) (disclosure.Outcome, error)
@@ -36,7 +36,7 @@ type PurgedPlace struct {
 	At    string `json:"at"`
 }
 
-// overridePrivacy lets personal data pass that the gate found.
+// overridePrivacy lets personal data pass that the privacy check found.
 //
 //	@Summary	对个人信息检查结果放行（须由录入人以外的人说明理由）
 //	@Tags		经办
@@ -53,7 +53,7 @@ func (s *Server) overridePrivacy(c *fiber.Ctx) error {
 	})
 }
 
-// guardJSON fills in what the gate and an erasure left in a staff notice.
+// guardJSON fills in what the privacy check and an erasure left in a staff notice.
 func guardJSON(out *StaffNotice, n disclosure.StaffNotice) {
 	out.Purged = []PurgedPlace{}
 	for _, p := range n.Purged {

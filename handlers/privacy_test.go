@@ -179,7 +179,7 @@ func TestContactMobile(t *testing.T) {
 	w.call(t, "POST", at+"/submit", opts{as: "editor", body: object{"acknowledge": []any{"privacy.mobile"}, "reason": "值班手机"}})
 }
 
-// A correction goes through the gate with what it makes of its original.
+// A correction goes through the privacy check with what it makes of its original.
 func TestPrivacyGateReadsCorrections(t *testing.T) {
 	w := start(t)
 	id := w.publish(t, w.draft(t, tender, "道路工程招标公告")).text("id")

@@ -66,7 +66,7 @@ var statuses = map[disclosure.Code]int{
 	disclosure.CodeNoApp:          http.StatusNotFound,
 	disclosure.CodeLink:           http.StatusUnprocessableEntity,
 	disclosure.CodeWeChat:         http.StatusServiceUnavailable,
-	disclosure.CodeCallback:       http.StatusForbidden,
+	disclosure.CodeWeChatCallback: http.StatusForbidden,
 	disclosure.CodeTemplate:       http.StatusUnprocessableEntity,
 	disclosure.CodeNoEvent:        http.StatusNotFound,
 	disclosure.CodePushState:      http.StatusConflict,

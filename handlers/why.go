@@ -120,12 +120,12 @@ func (s *Server) pauseSubscription(c *fiber.Ctx, person disclosure.Person, id st
 
 // callback reads what WeChat sends; parameters that are none of ours are WeChat's
 // own business.
-func callback(c *fiber.Ctx) disclosure.Callback {
+func callback(c *fiber.Ctx) disclosure.WeChatCallback {
 	q := map[string]string{}
 	for _, key := range []string{"signature", "msg_signature", "timestamp", "nonce", "echostr", "encrypt_type", "openid"} {
 		q[key] = strings.Clone(c.Query(key))
 	}
-	return disclosure.Callback{App: strings.Clone(c.Params("app")), Query: q, Body: c.Body()}
+	return disclosure.WeChatCallback{App: strings.Clone(c.Params("app")), Query: q, Body: c.Body()}
 }
 
 // verifyCallback answers WeChat's trial of the callback URL.

@@ -64,13 +64,13 @@ type People struct {
 
 // Receive handles one callback and returns what WeChat is answered. A callback
 // that came before is answered as before and changes nothing. Errors: CodeNoApp,
-// CodeCallback, CodeTooLarge.
-func (p *People) Receive(ctx context.Context, c Callback) (disclosure.CallbackReply, error) {
+// CodeWeChatCallback, CodeTooLarge.
+func (p *People) Receive(ctx context.Context, c disclosure.WeChatCallback) (disclosure.WeChatCallbackReply, error) {
 	reply, event, err := p.receive(ctx, c)
 	outcome := "ok"
 	if err != nil {
 		outcome = "failed"
-		if errors.Is(err, &disclosure.Error{Code: disclosure.CodeCallback}) {
+		if errors.Is(err, &disclosure.Error{Code: disclosure.CodeWeChatCallback}) {
 			outcome = "refused"
 		}
 	}
@@ -78,7 +78,7 @@ func (p *People) Receive(ctx context.Context, c Callback) (disclosure.CallbackRe
 	return reply, err
 }
 
-func (p *People) receive(ctx context.Context, c Callback) (reply disclosure.CallbackReply, event string, err error) {
+func (p *People) receive(ctx context.Context, c disclosure.WeChatCallback) (reply disclosure.WeChatCallbackReply, event string, err error) {
 	a, err := p.WeChat.account(c.App)
 	if err != nil {
 		return reply, "none", err

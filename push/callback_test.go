@@ -47,10 +47,10 @@ func newCaller(t *testing.T, b *bench) *caller {
 }
 
 // sign puts a signature of now on a body.
-func (c *caller) sign(app, body string) disclosure.Callback {
+func (c *caller) sign(app, body string) disclosure.WeChatCallback {
 	c.nonce++
 	stamp, nonce := strconv.FormatInt(c.now().Unix(), 10), strconv.Itoa(c.nonce)
-	return disclosure.Callback{App: app, Body: []byte(body),
+	return disclosure.WeChatCallback{App: app, Body: []byte(body),
 		Query: map[string]string{"timestamp": stamp, "nonce": nonce, "signature": util.Signature(callbackToken, stamp, nonce)}}
 }
 
@@ -244,7 +244,7 @@ func TestSignatureServesOneBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	stolen.Body = []byte(c.event("unsubscribe", ""))
-	if _, err := c.people.Receive(t.Context(), stolen); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeCallback}) {
+	if _, err := c.people.Receive(t.Context(), stolen); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeWeChatCallback}) {
 		t.Errorf("a signature served twice: %v", err)
 	}
 	if a := c.person().Accounts[0]; !a.Following {

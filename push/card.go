@@ -97,7 +97,7 @@ func (p *Push) digestCard(ctx context.Context, d disclosure.Delivery, t *disclos
 	if count > 1 {
 		title = fmt.Sprintf("%d条新公告：%s", count, title)
 	}
-	return fitted(disclosure.Card{Title: disclosure.MaskText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name,
+	return fitted(disclosure.Card{Title: disclosure.MaskCardText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name,
 		Source: list[0].Source.Name, Code: list[0].Code, Status: disclosure.EventDigest.Word(), Published: p.now()}, d.Kind, t), nil
 }
 

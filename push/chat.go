@@ -141,7 +141,7 @@ func (p *People) tell(ctx context.Context, code string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s\n来源：%s\n%s/n/%s", disclosure.MaskText(n.Title), n.Source.Name, p.PublicURL, n.Code), nil
+	return fmt.Sprintf("%s\n来源：%s\n%s/n/%s", disclosure.MaskCardText(n.Title), n.Source.Name, p.PublicURL, n.Code), nil
 }
 
 func (p *People) link(ctx context.Context, person disclosure.Person, code string) (string, error) {

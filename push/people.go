@@ -44,7 +44,7 @@ func NewLinkCode() string {
 }
 
 // Verify answers the request by which WeChat tries our URL.
-func (p *People) Verify(c disclosure.Callback) (string, error) { return p.WeChat.Verify(c) }
+func (p *People) Verify(c disclosure.WeChatCallback) (string, error) { return p.WeChat.Verify(c) }
 
 // AuthorizeURL is where a person in WeChat's browser says who they are.
 func (p *People) AuthorizeURL(app, back, state string) (string, error) {

@@ -126,7 +126,7 @@ func NewWeChat(c WeChatConfig, shared TokenStore, log *slog.Logger, now func() t
 			return nil, err
 		}
 		a := &account{WeChatApp: app, ticket: newTicket(), base: base}
-		a.tokens = &tokenSource{app: app, base: base, client: w.client, shared: shared, now: now, log: log, gate: make(chan struct{}, 1)}
+		a.tokens = &tokenSource{app: app, base: base, client: w.client, shared: shared, now: now, log: log, lock: make(chan struct{}, 1)}
 		a.build()
 		registry.Store(a.ticket, a)
 		w.apps[app.Name], w.apps[app.AppID] = a, a

@@ -20,9 +20,6 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-// Callback is one request of WeChat to our URL, as it came.
-type Callback = disclosure.Callback
-
 const (
 	maxCallback   = 64 << 10
 	callbackSkew  = 5 * time.Minute
@@ -32,11 +29,11 @@ const (
 	qrLife        = 2 * time.Hour
 )
 
-func refused(why string) error { return disclosure.Errorf(disclosure.CodeCallback, "%s", why) }
+func refused(why string) error { return disclosure.Errorf(disclosure.CodeWeChatCallback, "%s", why) }
 
 // Verify answers the request by which WeChat tries our URL: the text to echo,
-// byte for byte. Errors: CodeNoApp, CodeCallback.
-func (w *WeChat) Verify(c Callback) (string, error) {
+// byte for byte. Errors: CodeNoApp, CodeWeChatCallback.
+func (w *WeChat) Verify(c disclosure.WeChatCallback) (string, error) {
 	a, err := w.account(c.App)
 	if err != nil {
 		return "", err
@@ -51,7 +48,7 @@ func (w *WeChat) Verify(c Callback) (string, error) {
 }
 
 // fresh refuses old and future callbacks, and those without what is signed.
-func (a *account) fresh(c Callback, now time.Time) error {
+func (a *account) fresh(c disclosure.WeChatCallback, now time.Time) error {
 	seconds, err := strconv.ParseInt(c.Query["timestamp"], 10, 64)
 	if err != nil || seconds <= 0 || seconds > 1<<40 {
 		return refused("时间戳不对")
@@ -81,7 +78,7 @@ type opened struct {
 
 // open checks a callback against the configured mode, whatever the request says
 // of itself, and returns its message.
-func (w *WeChat) open(a *account, c Callback) (opened, error) {
+func (w *WeChat) open(a *account, c disclosure.WeChatCallback) (opened, error) {
 	if len(c.Body) == 0 || len(c.Body) > maxCallback {
 		return opened{}, disclosure.Errorf(disclosure.CodeTooLarge, "回调的正文为空或超过 64 KB")
 	}
@@ -240,24 +237,24 @@ func (o opened) identity(app string, m *inbound) string {
 
 // reply writes a passive answer: "" is a bare acknowledgement, which WeChat
 // takes unencrypted in any mode.
-func (w *WeChat) reply(a *account, o opened, m *inbound, to string, words string) (disclosure.CallbackReply, error) {
+func (w *WeChat) reply(a *account, o opened, m *inbound, to string, words string) (disclosure.WeChatCallbackReply, error) {
 	if words == "" {
-		return disclosure.CallbackReply{Type: "text/plain; charset=utf-8", Body: []byte(callbackReply)}, nil
+		return disclosure.WeChatCallbackReply{Type: "text/plain; charset=utf-8", Body: []byte(callbackReply)}, nil
 	}
 	plain, err := a.passive(o, m, to, words, w.now())
 	if err != nil {
-		return disclosure.CallbackReply{}, err
+		return disclosure.WeChatCallbackReply{}, err
 	}
 	if o.key != "" {
 		if plain, err = a.seal(o, plain, w.now()); err != nil {
-			return disclosure.CallbackReply{}, err
+			return disclosure.WeChatCallbackReply{}, err
 		}
 	}
 	media := "application/xml; charset=utf-8"
 	if o.isJSON {
 		media = "application/json; charset=utf-8"
 	}
-	return disclosure.CallbackReply{Type: media, Body: plain}, nil
+	return disclosure.WeChatCallbackReply{Type: media, Body: plain}, nil
 }
 
 type cdata struct {

@@ -38,18 +38,18 @@ func golden(t *testing.T, mode MessageMode, at int64) (*WeChat, *account) {
 // TestGoldenVectors holds the callback's crypto to WeChat's documentation.
 func TestGoldenVectors(t *testing.T) {
 	w, _ := golden(t, ModeSafe, 1714036504)
-	echo, err := w.Verify(Callback{App: "official", Query: map[string]string{"signature": "f464b24fc39322e44b38aa78f5edd27bd1441696", "timestamp": "1714036504",
+	echo, err := w.Verify(disclosure.WeChatCallback{App: "official", Query: map[string]string{"signature": "f464b24fc39322e44b38aa78f5edd27bd1441696", "timestamp": "1714036504",
 		"nonce": "1514711492", "echostr": "4375120948345356249"}})
 	if err != nil || echo != "4375120948345356249" {
 		t.Errorf("Verify = %q, %v", echo, err)
 	}
 	w, a := golden(t, ModePlain, 1714037059)
-	if _, err := w.open(a, Callback{Query: map[string]string{"signature": "899cf89e464efb63f54ddac96b0a0a235f53aa78", "timestamp": "1714037059", "nonce": "486452656"},
+	if _, err := w.open(a, disclosure.WeChatCallback{Query: map[string]string{"signature": "899cf89e464efb63f54ddac96b0a0a235f53aa78", "timestamp": "1714037059", "nonce": "486452656"},
 		Body: []byte(`{"MsgType":"event"}`)}); err != nil {
 		t.Errorf("plain: %v", err)
 	}
 	w, a = golden(t, ModeSafe, 1714112445)
-	o, err := w.open(a, Callback{Query: map[string]string{"encrypt_type": "aes", "msg_signature": "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
+	o, err := w.open(a, disclosure.WeChatCallback{Query: map[string]string{"encrypt_type": "aes", "msg_signature": "046e02f8204d34f8ba5fa3b1db94908f3df2e9b3",
 		"timestamp": "1714112445", "nonce": "415670741"}, Body: []byte(`{"ToUserName":"gh_97417a04a28d","Encrypt":"` + goldenBody + `"}`)})
 	if err != nil || !strings.Contains(string(o.message), `"Event":"debug_demo"`) {
 		t.Fatalf("safe: %s, %v", o.message, err)
@@ -66,14 +66,14 @@ func TestGoldenVectors(t *testing.T) {
 }
 
 // seal makes a callback as WeChat does, with the library's own encryption.
-func sealCallback(t *testing.T, a *account, key, body string, at int64, nonce string) Callback {
+func sealCallback(t *testing.T, a *account, key, body string, at int64, nonce string) disclosure.WeChatCallback {
 	t.Helper()
 	sealed, err := util.EncryptMsg([]byte("0123456789abcdef"), []byte(body), a.AppID, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stamp := fmt.Sprint(at)
-	return Callback{App: a.Name, Query: map[string]string{"encrypt_type": "aes", "timestamp": stamp, "nonce": nonce,
+	return disclosure.WeChatCallback{App: a.Name, Query: map[string]string{"encrypt_type": "aes", "timestamp": stamp, "nonce": nonce,
 		"signature": util.Signature(a.Token, stamp, nonce), "msg_signature": util.Signature(a.Token, stamp, nonce, string(sealed))},
 		Body: []byte("<xml><Encrypt><![CDATA[" + string(sealed) + "]]></Encrypt></xml>")}
 }
@@ -85,27 +85,29 @@ func TestForgedCallbacks(t *testing.T) {
 	w, a := golden(t, ModeSafe, at)
 	a.PreviousAESKey = strings.Repeat("C", 42) + "A"
 	unsubscribe := `<xml><ToUserName>gh</ToUserName><FromUserName>VICTIM</FromUserName><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>unsubscribe</Event></xml>`
-	good := func() Callback { return sealCallback(t, a, a.AESKey, unsubscribe, at, "n1") }
-	change := func(f func(*Callback)) Callback {
+	good := func() disclosure.WeChatCallback { return sealCallback(t, a, a.AESKey, unsubscribe, at, "n1") }
+	change := func(f func(*disclosure.WeChatCallback)) disclosure.WeChatCallback {
 		c := good()
 		f(&c)
 		return c
 	}
 	for _, tt := range []struct {
 		name string
-		c    Callback
+		c    disclosure.WeChatCallback
 		ok   bool
 	}{
 		{"as it should be", good(), true},
 		{"by the previous key", sealCallback(t, a, a.PreviousAESKey, unsubscribe, at, "n1"), true},
 		{"five minutes old", sealCallback(t, a, a.AESKey, unsubscribe, at-299, "n1"), true},
 		{"by an unknown key", sealCallback(t, a, strings.Repeat("D", 42)+"A", unsubscribe, at, "n1"), false},
-		{"downgraded to plain text under a leaked signature", change(func(c *Callback) { delete(c.Query, "encrypt_type"); c.Body = []byte(unsubscribe) }), false},
-		{"plain text that says it is encrypted", change(func(c *Callback) { c.Body = []byte(unsubscribe) }), false},
-		{"a wrong msg_signature", change(func(c *Callback) { c.Query["msg_signature"] = "WRONG" }), false},
-		{"the plain signature in place of it", change(func(c *Callback) { c.Query["msg_signature"] = c.Query["signature"] }), false},
-		{"another's ciphertext", change(func(c *Callback) { c.Body = []byte("<xml><Encrypt>" + goldenBody + "</Encrypt></xml>") }), false},
-		{"another app's message", change(func(c *Callback) {
+		{"downgraded to plain text under a leaked signature", change(func(c *disclosure.WeChatCallback) { delete(c.Query, "encrypt_type"); c.Body = []byte(unsubscribe) }), false},
+		{"plain text that says it is encrypted", change(func(c *disclosure.WeChatCallback) { c.Body = []byte(unsubscribe) }), false},
+		{"a wrong msg_signature", change(func(c *disclosure.WeChatCallback) { c.Query["msg_signature"] = "WRONG" }), false},
+		{"the plain signature in place of it", change(func(c *disclosure.WeChatCallback) { c.Query["msg_signature"] = c.Query["signature"] }), false},
+		{"another's ciphertext", change(func(c *disclosure.WeChatCallback) {
+			c.Body = []byte("<xml><Encrypt>" + goldenBody + "</Encrypt></xml>")
+		}), false},
+		{"another app's message", change(func(c *disclosure.WeChatCallback) {
 			b := *a
 			b.AppID = "wxother"
 			*c = sealCallback(t, &b, a.AESKey, unsubscribe, at, "n1")
@@ -113,16 +115,16 @@ func TestForgedCallbacks(t *testing.T) {
 		{"old", sealCallback(t, a, a.AESKey, unsubscribe, at-301, "n1"), false},
 		{"from the future", sealCallback(t, a, a.AESKey, unsubscribe, at+301, "n1"), false},
 		{"of 2038, now", sealCallback(t, a, a.AESKey, unsubscribe, 2147483648, "n1"), false},
-		{"no timestamp", change(func(c *Callback) { c.Query["timestamp"] = "" }), false},
-		{"a negative timestamp", change(func(c *Callback) { c.Query["timestamp"] = "-1" }), false},
-		{"no nonce", change(func(c *Callback) { c.Query["nonce"] = "" }), false},
-		{"empty", change(func(c *Callback) { c.Body = nil }), false},
-		{"oversized", change(func(c *Callback) { c.Body = append(c.Body, make([]byte, maxCallback)...) }), false},
-		{"not UTF-8", change(func(c *Callback) { c.Body = []byte{0xff, 0xfe} }), false},
-		{"an entity bomb", change(func(c *Callback) {
+		{"no timestamp", change(func(c *disclosure.WeChatCallback) { c.Query["timestamp"] = "" }), false},
+		{"a negative timestamp", change(func(c *disclosure.WeChatCallback) { c.Query["timestamp"] = "-1" }), false},
+		{"no nonce", change(func(c *disclosure.WeChatCallback) { c.Query["nonce"] = "" }), false},
+		{"empty", change(func(c *disclosure.WeChatCallback) { c.Body = nil }), false},
+		{"oversized", change(func(c *disclosure.WeChatCallback) { c.Body = append(c.Body, make([]byte, maxCallback)...) }), false},
+		{"not UTF-8", change(func(c *disclosure.WeChatCallback) { c.Body = []byte{0xff, 0xfe} }), false},
+		{"an entity bomb", change(func(c *disclosure.WeChatCallback) {
 			c.Body = []byte(`<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><xml><Encrypt>&b;</Encrypt></xml>`)
 		}), false},
-		{"deep", change(func(c *Callback) { c.Body = []byte(strings.Repeat("<a>", 15_000)) }), false},
+		{"deep", change(func(c *disclosure.WeChatCallback) { c.Body = []byte(strings.Repeat("<a>", 15_000)) }), false},
 	} {
 		o, err := w.open(a, tt.c)
 		if err == nil {

@@ -18,7 +18,7 @@ type PageSigner struct {
 	wechat    *WeChat
 	app       string
 	templates []string
-	gate      chan struct{} // one looks for a ticket at a time, and only it touches what follows
+	lock      chan struct{} // one looks for a ticket at a time, and only it touches what follows
 	ticket    string
 	until     time.Time
 }
@@ -26,7 +26,7 @@ type PageSigner struct {
 // NewPageSigner signs for the service account app, by name or appid, with the
 // templates that the button asks for, by id.
 func NewPageSigner(w *WeChat, app string, templates []string) *PageSigner {
-	return &PageSigner{wechat: w, app: app, templates: templates, gate: make(chan struct{}, 1)}
+	return &PageSigner{wechat: w, app: app, templates: templates, lock: make(chan struct{}, 1)}
 }
 
 const pageTicketPath = "/cgi-bin/ticket/getticket"
@@ -65,8 +65,8 @@ func pageSignature(ticket, nonce string, at int64, address string) string {
 // key returns the ticket; those who need a new one at once share one request.
 func (s *PageSigner) key(ctx context.Context, a *account) (string, error) {
 	select {
-	case s.gate <- struct{}{}:
-		defer func() { <-s.gate }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -30,7 +30,7 @@ type tokenSource struct {
 	shared TokenStore
 	now    func() time.Time
 	log    *slog.Logger
-	gate   chan struct{} // one looks for a token at a time
+	lock   chan struct{} // one looks for a token at a time
 
 	mu    sync.Mutex
 	token string
@@ -66,8 +66,8 @@ func (s *tokenSource) renew(ctx context.Context, void string) (string, error) {
 		return token, nil
 	}
 	select {
-	case s.gate <- struct{}{}:
-		defer func() { <-s.gate }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -260,7 +260,7 @@ func TestAdapterAsksForTheAccount(t *testing.T) {
 func TestAdapterVerifiesTheURL(t *testing.T) {
 	w := newWeChat(t)
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		c := push.Callback{App: "official", Query: map[string]string{}}
+		c := disclosure.WeChatCallback{App: "official", Query: map[string]string{}}
 		for key, values := range r.URL.Query() {
 			c.Query[key] = values[0]
 		}

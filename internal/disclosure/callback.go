@@ -6,7 +6,8 @@ import (
 )
 
 // CallbackRequest (回电请求) is a caller of the hotline who left a number to be
-// called back at. It has nothing to do with Callback, which WeChat sends.
+// called back at. Names that begin with Callback are about it; what WeChat sends
+// is a WeChatCallback.
 type CallbackRequest struct {
 	N           int64 // the store's own key: the order in which they came
 	ID          string

@@ -65,7 +65,7 @@ func (k EventKind) Word() string { return eventWords[k] }
 // NewCard says what a card tells of the notice; t is the type it was written
 // by. Give it masked content only.
 func NewCard(n Notice, kind EventKind, t *NoticeType, c *Catalog) Card {
-	card := Card{Title: MaskText(n.Title), Sector: c.sectorWord(n.SectorCode()), Type: t.Name, Body: c.BodyName(n.Body), Source: n.Source.Name,
+	card := Card{Title: MaskCardText(n.Title), Sector: c.sectorWord(n.SectorCode()), Type: t.Name, Body: c.BodyName(n.Body), Source: n.Source.Name,
 		Code: n.Code, Status: kind.Word(), Published: n.PublishedAt, Deadline: n.DeadlineAt(t)}
 	if kind == EventTerminated {
 		card.Deadline = time.Time{}
@@ -80,9 +80,10 @@ func NewCard(n Notice, kind EventKind, t *NoticeType, c *Catalog) Card {
 // mobile phone number.
 var personal = regexp.MustCompile(`[1-9]\d{16}[\dXx]|1[3-9]\d{9}`)
 
-// MaskText hides ID and phone numbers in a line of text: a card is shown on lock
-// screens, so whatever a title says, it does not say them.
-func MaskText(s string) string {
+// MaskCardText hides ID and mobile numbers in what a phone shows of a public
+// notice: a card is on lock screens, so whatever a title says, it does not say
+// them. It knows plain numbers only; the privacy check has read the title before.
+func MaskCardText(s string) string {
 	return personal.ReplaceAllStringFunc(s, func(found string) string {
 		return found[:3] + strings.Repeat("*", len(found)-5) + found[len(found)-2:]
 	})

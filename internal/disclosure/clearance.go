@@ -8,9 +8,9 @@ import (
 	"gongkai/internal/workday"
 )
 
-// Override decides on letting personal data pass that the gate found: by a
+// Override decides on letting personal data pass that the privacy check found: by a
 // second person, with a reason that stays in the notice's history. It holds for
-// this revision of the content and no other. found are the gate's findings.
+// this revision of the content and no other. found are the privacy check's findings.
 // Errors: CodeRole, CodeScope, CodeState, CodeSamePerson, CodeInvalid without a
 // reason or with nothing to override.
 func (n Notice) Override(found []Finding, reason string, a Actor, now time.Time) (Transition, error) {

@@ -62,7 +62,7 @@ const (
 	CodeNoApp          Code = "app.not_found"          // no such WeChat account is configured
 	CodeLink           Code = "link.invalid"           // a one-time code that is unknown, used or too old
 	CodeWeChat         Code = "wechat.unavailable"     // WeChat does not answer, or refuses us
-	CodeCallback       Code = "callback.refused"       // a callback that WeChat did not send
+	CodeWeChatCallback Code = "callback.refused"       // a callback that WeChat did not send
 	CodeTemplate       Code = "template.invalid"       // a template field that cannot show what it is bound to
 	CodeNoEvent        Code = "push.not_found"         // no push has this number
 	CodePushState      Code = "push.state"             // the push cannot do this from where it stands
@@ -145,7 +145,7 @@ var Problems = map[Code]Problem{
 	CodeNoApp:          {"没有这个公众号或小程序", "请核对网址，或请管理员检查 wechat 配置。"},
 	CodeLink:           {"绑定码无效", "绑定码只能用一次，十分钟内有效；请重新获取。"},
 	CodeWeChat:         {"微信暂时没有回应", "请稍后重试；公告和收件箱不受影响。"},
-	CodeCallback:       {"不是微信发来的消息", "签名、时间或加密方式与配置不符，已拒收。"},
+	CodeWeChatCallback: {"不是微信发来的消息", "签名、时间或加密方式与配置不符，已拒收。"},
 	CodeTemplate:       {"模板字段的绑定有误", "请按 errors 中逐项说明修改；gongkai push doctor 可以检查。"},
 	CodeNoEvent:        {"没有这次推送", "推送列表见 /api/v1/staff/pushes。"},
 	CodePushState:      {"这次推送现在不能做这一步", "请刷新后查看它的状态。"},

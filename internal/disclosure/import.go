@@ -188,10 +188,11 @@ var (
 	shortForm  = regexp.MustCompile(`^\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$`)
 )
 
-// Redact masks what looks like an ID number, a mobile or a bank card number in
-// text that quotes what a person sent, so that a report of its faults does not
-// spread them.
-func Redact(s string) string {
+// MaskNumbers keeps the ends of what looks like an ID number, a mobile or a bank
+// card number, mistyped and however it is spaced, in text that quotes what a
+// person sent: a report of its faults does not spread them, and still shows which
+// one is meant. It errs on hiding; StrikeLeaks shows nothing of what it finds.
+func MaskNumbers(s string) string {
 	return secretForm.ReplaceAllStringFunc(s, func(run string) string {
 		digits := strings.Map(func(r rune) rune {
 			switch {
@@ -230,9 +231,9 @@ func hasIDNumber(digits string) bool {
 	return false
 }
 
-// Quote shortens text for a report and masks it.
+// Quote is MaskNumbers for one line of a report, of 80 characters at most.
 func Quote(s string) string {
-	s = Redact(oneLine(s))
+	s = MaskNumbers(oneLine(s))
 	if utf8.RuneCountInString(s) > 80 {
 		s = string([]rune(s)[:79]) + "…"
 	}

@@ -9,7 +9,7 @@ import (
 // "privacy." and the kind.
 type LeakKind string
 
-// The kinds of personal data the gate looks for (个人信息保护法 第二十八条).
+// The kinds of personal data the privacy check looks for (个人信息保护法 第二十八条).
 const (
 	LeakID       LeakKind = "id_number" // 居民身份证, 15 or 18 digits
 	LeakMobile   LeakKind = "mobile"    // 手机号码

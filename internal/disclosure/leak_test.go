@@ -210,7 +210,7 @@ func (m maker) document(plant string) string {
 	return filler + before + plant + after + filler
 }
 
-// TestEveryNumberIsFound is the promise of the gate: over 2,000 made-up
+// TestEveryNumberIsFound is the promise of the privacy check: over 2,000 made-up
 // documents no ID with a right check digit passes, however it is written, and
 // at most one in a hundred of those without is stopped.
 func TestEveryNumberIsFound(t *testing.T) {
@@ -282,9 +282,9 @@ func FuzzFindLeaks(f *testing.F) {
 		if !found {
 			t.Errorf("FindLeaks(%q) does not find the ID", text)
 		}
-		for _, l := range FindLeaks(Redacted(text)) {
+		for _, l := range FindLeaks(StrikeLeaks(text)) {
 			if l.Kind == LeakID {
-				t.Errorf("Redacted(%q) still holds an ID", text)
+				t.Errorf("StrikeLeaks(%q) still holds an ID", text)
 			}
 		}
 		LooksLikeName(before)

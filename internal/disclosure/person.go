@@ -93,15 +93,15 @@ type ConsentBalance struct {
 	LastAt   time.Time
 }
 
-// Callback is one request of WeChat to our URL, as it came.
-type Callback struct {
+// WeChatCallback (微信回调) is one request of WeChat to our URL, as it came.
+type WeChatCallback struct {
 	App   string            // name or appid, from the path
 	Query map[string]string // the parameters we know
 	Body  []byte
 }
 
-// CallbackReply is what WeChat is answered.
-type CallbackReply struct {
+// WeChatCallbackReply is what WeChat is answered.
+type WeChatCallbackReply struct {
 	Type string // media type
 	Body []byte
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// FileScan is what the gate knows of a file: where it holds personal data, and
+// FileScan is what the privacy check knows of a file: where it holds personal data, and
 // whether all of it could be read. It never holds the data.
 type FileScan struct {
 	Whole bool       `json:"whole"` // false: pictures, encryption, damage, or over the limits
@@ -44,18 +44,20 @@ func (f *FileScan) add(where, text string) {
 		line += strings.Count(text[at:l.Start], "\n")
 		at = l.Start
 		i := slices.IndexFunc(f.Leaks, func(k FileLeak) bool {
-			return k.Kind == l.Kind && k.Where == Redacted(where) && k.Contact == l.Contact && k.Private == l.Private
+			return k.Kind == l.Kind && k.Where == StrikeLeaks(where) && k.Contact == l.Contact && k.Private == l.Private
 		})
 		if i >= 0 {
 			f.Leaks[i].Count++
 			continue
 		}
-		f.Leaks = append(f.Leaks, FileLeak{Kind: l.Kind, Where: Redacted(where), Line: line, Count: 1, Contact: l.Contact, Private: l.Private})
+		f.Leaks = append(f.Leaks, FileLeak{Kind: l.Kind, Where: StrikeLeaks(where), Line: line, Count: 1, Contact: l.Contact, Private: l.Private})
 	}
 }
 
-// Redacted replaces the personal data in a text by ***.
-func Redacted(text string) string {
+// StrikeLeaks replaces by *** what the privacy check finds in a text, of every
+// kind: for names of files and places in them, which are shown to people who may
+// not see what the check is about. MaskNumbers is for quotes.
+func StrikeLeaks(text string) string {
 	leaks := FindLeaks(text)
 	if len(leaks) == 0 {
 		return text
@@ -69,7 +71,7 @@ func Redacted(text string) string {
 	return b.String() + text[at:]
 }
 
-// The codes of findings of the gate begin so.
+// The codes of findings of the privacy check begin so.
 const privacyPrefix = "privacy."
 
 // CodeUnreadable is the code of the finding that a file has no text to check: a
@@ -79,10 +81,10 @@ const CodeUnreadable = privacyPrefix + "unreadable"
 const (
 	adviceBlocked = "请删除、脱敏，或改填有脱敏规则的字段；确需公开的，须由另一人说明理由后放行"
 	adviceContact = "联系方式建议改用办公电话；确需公开的，请确认并写明理由"
-	maxFindings   = 60 // of the gate: a list of thousands is wrong in one way
+	maxFindings   = 60 // of the privacy check: a list of thousands is wrong in one way
 )
 
-// Privacy is the gate before anything becomes public (个人信息保护法 第二十五条、
+// Privacy is what is checked before anything becomes public (个人信息保护法 第二十五条、
 // 第五十一条): what is left of personal data once the type's masks are applied.
 // Findings block until a second person overrides them; mobile numbers that
 // offer a contact, and files that cannot be read, are warnings. files has the
@@ -218,7 +220,7 @@ func (g *gate) value(f Field, path, s string) {
 }
 
 func (g *gate) file(field string, a Attachment, scan FileScan, known bool) {
-	name := "附件“" + Redacted(a.Name) + "”"
+	name := "附件“" + StrikeLeaks(a.Name) + "”"
 	g.text(field, "附件名", a.Name)
 	for _, l := range scan.Leaks {
 		place := name + "的" + l.Where
@@ -296,7 +298,7 @@ func span(t html.Token) int {
 	return 1
 }
 
-// Personal reports whether a finding is the gate's, and can be overridden.
+// Personal reports whether a finding is the privacy check's, and can be overridden.
 func (f Finding) Personal() bool { return strings.HasPrefix(f.Code, privacyPrefix) }
 
 // newFindings returns the findings that are not among known: a correction is
@@ -307,7 +309,7 @@ func newFindings(found, known []Finding) []Finding {
 	})
 }
 
-// PrivacyOfChange is the gate for what a correction makes of its original: only
+// PrivacyOfChange is the privacy check for what a correction makes of its original: only
 // what the original did not show already is found, under "changes.".
 func PrivacyOfChange(t *NoticeType, original, changed Content, files map[string]FileScan) []Finding {
 	found := newFindings(changed.Privacy(t, files), original.Privacy(t, files))

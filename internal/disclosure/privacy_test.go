@@ -138,7 +138,7 @@ func TestPrivacyOfManyRowsIsShort(t *testing.T) {
 	}
 }
 
-// A draft of the examples passes the gate on every type: what they show is what
+// A draft of the examples passes the privacy check on every type: what they show is what
 // may be shown.
 func TestExamplesPassTheGate(t *testing.T) {
 	c := builtinCatalog(t)

@@ -1,4 +1,4 @@
-// Package extract reads the text out of attachments, so that a gate can look for
+// Package extract reads the text out of attachments, so that a check can look for
 // what must not become public: PDF, Word, Excel, PowerPoint, OFD, CSV, plain
 // text, and ZIP archives of them. It reads what people do not see as well –
 // hidden sheets, rows and cells, cells under a merged one, comments, tracked

@@ -20,7 +20,7 @@ func newReport() *report { return &report{counts: map[disclosure.Severity]int{}}
 func (r *report) add(i disclosure.ImportIssue) {
 	r.counts[i.Severity]++
 	if len(r.issues) < disclosure.MaxImportIssues {
-		i.Value, i.Message, i.Hint = disclosure.Quote(i.Value), disclosure.Redact(i.Message), disclosure.Redact(i.Hint)
+		i.Value, i.Message, i.Hint = disclosure.Quote(i.Value), disclosure.MaskNumbers(i.Message), disclosure.MaskNumbers(i.Hint)
 		r.issues = append(r.issues, i)
 	}
 }

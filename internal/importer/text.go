@@ -334,7 +334,7 @@ func (p *proposer) note(key string, f disclosure.Field, raw json.RawMessage, lin
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	_ = dec.Decode(&v) // made by us
-	p.out.Found = append(p.out.Found, Found{key, f.Label, raw, disclosure.Redact(f.Display(v)), disclosure.Quote(line)})
+	p.out.Found = append(p.out.Found, Found{key, f.Label, raw, disclosure.MaskNumbers(f.Display(v)), disclosure.Quote(line)})
 }
 
 var (

@@ -29,7 +29,7 @@ type Purger interface {
 // by a person.
 const scanTime = 3 * time.Second
 
-// scan reads a file and keeps what the gate must know of it.
+// scan reads a file and keeps what the privacy check must know of it.
 func (s *Service) scan(ctx context.Context, f disclosure.Attachment, data []byte) (disclosure.FileScan, error) {
 	var scan disclosure.FileScan
 	if s.Extract == nil {
@@ -51,8 +51,8 @@ func (s *Service) scan(ctx context.Context, f disclosure.Attachment, data []byte
 	return scan, s.Store.SaveFileScan(ctx, f.SHA256, scan, s.Now())
 }
 
-// scans returns what the gate knows of the files, reading those that no version
-// of this gate has read.
+// scans returns what the privacy check knows of the files, reading those that no version
+// of this check has read.
 func (s *Service) scans(ctx context.Context, files []disclosure.Attachment) (map[string]disclosure.FileScan, error) {
 	var ids []string
 	for _, f := range files {
@@ -80,7 +80,7 @@ func (s *Service) scans(ctx context.Context, files []disclosure.Attachment) (map
 	return known, nil
 }
 
-// privacy returns what the gate finds in a notice and, of a correction, in what
+// privacy returns what the privacy check finds in a notice and, of a correction, in what
 // it makes of its original.
 func (s *Service) privacy(ctx context.Context, n disclosure.StaffNotice) ([]disclosure.Finding, error) {
 	typ, err := n.Catalog.TypeAt(n.Type, n.TypeVersion)
@@ -149,7 +149,7 @@ func (s *Service) review(ctx context.Context, n disclosure.StaffNotice, at time.
 	return findings, err
 }
 
-// OverridePrivacy lets the personal data pass that the gate found in this
+// OverridePrivacy lets the personal data pass that the privacy check found in this
 // revision: a second person's decision, with a reason. Errors as of
 // disclosure.Notice.Override.
 func (s *Service) OverridePrivacy(ctx context.Context, r disclosure.Request, ref disclosure.NoticeRef, reason string) (disclosure.Outcome, error) {

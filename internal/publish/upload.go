@@ -58,7 +58,7 @@ func (s *Service) Upload(ctx context.Context, a disclosure.Actor, name string, d
 	name = fileName(name)
 	if len(data) == 0 || len(data) > MaxUploadBytes {
 		return disclosure.Attachment{}, disclosure.Errorf(disclosure.CodeFileSize, "文件“%s”有 %d 字节，应在 1 字节到 20 MB 之间",
-			disclosure.Redacted(name), len(data)).On("file")
+			disclosure.StrikeLeaks(name), len(data)).On("file")
 	}
 	media, err := mediaType(name, data)
 	if err != nil {
@@ -126,7 +126,7 @@ func mediaType(name string, data []byte) (string, error) {
 	if media == typeText && ext == ".csv" { // one column of it has nothing to tell it by
 		media = typeCSV
 	}
-	shown := disclosure.Redacted(name) // people name files after people
+	shown := disclosure.StrikeLeaks(name) // people name files after people
 	if (media == typeText || media == typeCSV) && !utf8.Valid(data) {
 		return "", disclosure.Errorf(disclosure.CodeFileType, "文本文件“%s”不是 UTF-8 编码，公众打开会是乱码：请另存为 UTF-8 后再上传", shown).On("file")
 	}

@@ -12,7 +12,7 @@ import (
 	"gongkai/internal/disclosure"
 )
 
-// FileScans returns what the gate knows of the files, by SHA-256. One that was
+// FileScans returns what the privacy check knows of the files, by SHA-256. One that was
 // never scanned by this version is left out.
 func (s *Store) FileScans(ctx context.Context, sha256 []string) (map[string]disclosure.FileScan, error) {
 	found := map[string]disclosure.FileScan{}
@@ -38,7 +38,7 @@ func (s *Store) FileScans(ctx context.Context, sha256 []string) (map[string]disc
 	return found, nil
 }
 
-// SaveFileScan keeps what the gate found in a file. A file that is gone by now
+// SaveFileScan keeps what the privacy check found in a file. A file that is gone by now
 // is left alone.
 func (s *Store) SaveFileScan(ctx context.Context, sha256 string, scan disclosure.FileScan, now time.Time) error {
 	doc, err := json.Marshal(scan)
