@@ -39,7 +39,7 @@ func (r *reader) tail() bool {
 
 // called are words after which a number is one to dial or to type.
 var called = []string{"电话", "电话：", "热线", "热线：", "拨打", "致电", "手机", "手机：", "手机号", "尾号", "号码", "传真", "传真：", "编号", "编号：",
-	"代码", "代码：", "编码", "验证码", "邮编", "账号", "分机", "取件码", "查询码", "受理号"}
+	"代码", "代码：", "编码", "验证码", "邮编", "账号", "账户", "账户：", "卡号", "卡号：", "邮编：", "邮政编码：", "账号：", "分机", "转", "取件码", "查询码", "受理号"}
 
 // spaced reads a telephone number written in its groups, 138 0000 1234 or
 // 0515-8888 0001, or with the country before it.

@@ -59,9 +59,9 @@ func (r *reader) quantity() {
 		unit, width := unitAt(tail[raised:])
 		r.say(a.number.read() + power + unit)
 		r.at += raised + width
-	case !ordinal && a.scale == "" && strings.HasPrefix(tail, "元"):
+	case !ordinal && a.scale == "" && r.follows(0, "元"):
 		r.say(a.yuan())
-		r.at += len("元")
+		r.at += strings.Index(tail, "元") + len("元")
 	case strings.HasPrefix(tail, "%"):
 		r.say("百分之" + a.number.read())
 		r.at++

@@ -141,6 +141,16 @@ func (r *reader) symbol(ch rune) {
 	}
 }
 
+// opens and closes report whether what follows < or comes before > is a name
+// between both, <b> or <1>.
+func opens(s string) bool {
+	return strings.HasPrefix(strings.TrimLeft(s, letterSet+"0123456789/"), ">")
+}
+
+func closes(s string) bool {
+	return strings.HasSuffix(strings.TrimRight(s, letterSet+"0123456789/"), "<")
+}
+
 // per says what a number or a price is for: 50万吨/年 is 五十万吨每年. Any word
 // may follow 元; after another unit only what things are counted by does.
 func (r *reader) per() bool {
@@ -227,16 +237,17 @@ func (r *reader) compare(sign rune) {
 		r.say(map[rune]string{'<': "不大于", '>': "不小于"}[sign])
 		return
 	}
-	before, _ := utf8.DecodeLastRuneInString(r.in[:r.at-1])
+	before := r.before(r.at - 1)
 	_, size := scanNumber(r.in, r.at)
 	next, _ := utf8.DecodeRuneInString(r.rest())
 	word := isHan(before) || before < utf8.RuneSelf && isLetter(byte(before))
 	left := isNumeral(before) && (size > 0 || isHan(next) || before < utf8.RuneSelf && next < utf8.RuneSelf && isLetter(byte(next)))
-	bare := !strings.HasPrefix(r.in[r.at+size:], ">") // <1> is no comparison
-	if sign == '>' && strings.HasSuffix(strings.TrimRight(r.in[max(0, r.at-maxUnit):r.at-1], "0123456789"), "<") {
-		left = false
+	if sign == '<' && opens(r.in[r.at:]) || sign == '>' && closes(r.in[max(0, r.at-1-maxUnit):r.at-1]) {
+		r.pause('，')
+		return
 	}
-	if !left && !(size > 0 && (word || bare)) {
+	bare := before < utf8.RuneSelf && !isNumeral(before) || isMark(before) || before == '（'
+	if !left && (size == 0 || !word && !bare) {
 		r.pause('，')
 		return
 	}
