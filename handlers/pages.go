@@ -102,7 +102,7 @@ func (s *Server) failPage(ctx *fasthttp.RequestCtx, p Problem, link string) {
 		f.Title, f.Help = "没有这个页面", "请核对网址，或从首页和检索进入。"
 	case disclosure.CodeNotFound:
 		if link != "" {
-			f.Title = "没有这个版本"
+			f.Title, f.Help = "没有这个版本", "公告还在，最新版里列有它的历史版本。"
 		}
 	case disclosure.CodeWithdrawn:
 		f.Help = "撤回后内容不再公开；如有疑问，请向公开主体咨询。"
