@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,6 +217,44 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	}
 	walk(nil)
 	if seen < 30 {
+		t.Errorf("only %d commands", seen)
+	}
+}
+
+// What the pages and the units tell people to run is a command, with options that
+// it has.
+func TestWrittenCommandsExist(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	units, err := filepath.Glob("../../deploy/systemd/*.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, seen := regexp.MustCompile("(?m)(?:^|[^\\w/]|/usr/local/bin/| /)gongkai ([a-z][^`#|&;\n]*)"), 0
+	for _, page := range slices.Concat(pages, units, []string{"../../README.md", "../../compose.yaml"}) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range written.FindAllStringSubmatch(string(text), -1) {
+			words := strings.Fields(line[1])
+			cmd, _, err := newRoot(&program{}).Find(words)
+			if err != nil || !cmd.HasParent() {
+				t.Errorf("%s: no command “gongkai %s”", page, line[1])
+				continue
+			}
+			seen++
+			for _, word := range words {
+				name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+				if strings.HasPrefix(word, "--") && cmd.Flag(name) == nil {
+					t.Errorf("%s: %s has no option --%s", page, cmd.CommandPath(), name)
+				}
+			}
+		}
+	}
+	if seen < 40 {
 		t.Errorf("only %d commands", seen)
 	}
 }
