@@ -290,6 +290,66 @@ func TestChat(t *testing.T) {
 	})
 }
 
+// TestChatStops: what the account answers about stopping is what happens.
+func TestChatStops(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		c := newCaller(t, b)
+		c.post("official", c.event("subscribe", ""))
+		has := func(list ...string) { // sectors, "+" between them, "!" for paused
+			subs, err := b.store.Subscriptions(t.Context(), c.person().N)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range subs {
+				if err := b.store.DeleteSubscription(t.Context(), c.person().N, s.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, text := range list {
+				sub := disclosure.NewSubscription(fmt.Sprintf("%d-%d", c.nonce, i), "h5", b.now())
+				text, sub.Paused = strings.CutSuffix(text, "!")
+				sub.Sectors = strings.FieldsFunc(text, func(r rune) bool { return r == '+' })
+				if _, err := b.store.SaveSubscription(t.Context(), c.person().N, sub); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		left := func() string {
+			subs, err := b.store.Subscriptions(t.Context(), c.person().N)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out []string
+			for _, s := range subs {
+				out = append(out, strings.Join(s.Sectors, "+")+map[bool]string{true: "!"}[s.Paused])
+			}
+			return fmt.Sprintf("%s %v", strings.Join(out, ","), c.person().Paused)
+		}
+		for _, tt := range []struct {
+			has, say, answer, left string
+		}{
+			{"land+housing", "退订 住房", "已退订“住房保障”", "land false"},
+			{"land+housing,housing", "退订 住房", "已退订“住房保障”", "land false"},
+			{"+", "退订 住房", "“全部公告”不只这一个领域，仍会带来“住房保障”", " false"},
+			{"land", "退订 住房", "您没有订阅“住房保障”", "land false"},
+			{"land,housing", "退订全部", "已退订全部 2 个订阅", " false"},
+			{"land,housing", "退订 全部", "已退订全部 2 个订阅", " false"},
+			{"land,housing", "暂停 土地", "已暂停“", "land!,housing false"},
+			{"land+housing", "暂停 土地", "不只这一个领域", "land+housing false"},
+			{"land,housing", "暂停 火星", "没有找到领域", "land,housing false"},
+			{"land,housing", "暂停推送", "已暂停推送", "land,housing true"},
+			{"land!,housing", "恢复 土地", "您还暂停了全部推送", "land,housing true"},
+			{"land!,housing!", "恢复", "单独暂停的“", "land,housing false"},
+			{"land", "恢复 土地", "没有暂停的订阅", "land false"},
+		} {
+			has(strings.FieldsFunc(tt.has, func(r rune) bool { return r == ',' })...)
+			if said := c.says(tt.say); !strings.Contains(said, tt.answer) || left() != tt.left {
+				t.Errorf("%q with %s: answered %q; left %q, not %q", tt.say, tt.has, said, left(), tt.left)
+			}
+		}
+	})
+}
+
 // TestEventsOfPeople: what WeChat says of people and accounts is carried out.
 func TestEventsOfPeople(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

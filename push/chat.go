@@ -27,20 +27,24 @@ func (p *People) chat(ctx context.Context, person disclosure.Person, words, sour
 			return "请说明领域，如“订阅 土地”。\n" + p.menu(), nil
 		}
 		return p.subscribe(ctx, person, cmd.Sector, source)
-	case disclosure.ChatUnsubscribe:
+	case disclosure.ChatUnsubscribe, disclosure.ChatPause, disclosure.ChatResume:
 		if cmd.Sector == "" && (cmd.Unknown != "" || len(cmd.Choices) > 0) {
 			return whichSector(cmd), nil
 		}
-		return p.unsubscribe(ctx, person, cmd.Sector)
-	case disclosure.ChatPause, disclosure.ChatResume:
-		person.Paused = cmd.Verb == disclosure.ChatPause
-		if _, err := p.Store.ChangePerson(ctx, person); err != nil {
+		subs, err := p.Store.Subscriptions(ctx, person.N)
+		if err != nil {
 			return "", err
 		}
-		if person.Paused {
-			return "已暂停推送。公告仍会进入您的收件箱；回复“恢复”可重新接收。", nil
+		mine := own{p, person, subs}
+		switch {
+		case cmd.Verb == disclosure.ChatResume:
+			return mine.resume(ctx, cmd.Sector)
+		case cmd.Sector != "":
+			return mine.stop(ctx, cmd.Sector, cmd.Verb == disclosure.ChatPause)
+		case cmd.Verb == disclosure.ChatPause:
+			return mine.pauseAll(ctx)
 		}
-		return "已恢复推送。", nil
+		return mine.unsubscribeAll(ctx)
 	case disclosure.ChatNotice:
 		if cmd.Code == "" {
 			return "没有编号为 " + cmd.Unknown + " 的公告。公告编号是 8 位数字，请核对后再发。", nil
@@ -105,32 +109,6 @@ func (p *People) subscribe(ctx context.Context, person disclosure.Person, sector
 		}
 	}
 	return fmt.Sprintf("已订阅“%s”，有新公告会立即告诉您。回复“退订 %s”取消，“暂停”暂停接收。\n更多条件：%s/subscribe", name, name, p.PublicURL), nil
-}
-
-func (p *People) unsubscribe(ctx context.Context, person disclosure.Person, sector string) (string, error) {
-	subs, err := p.Store.Subscriptions(ctx, person.N)
-	if err != nil {
-		return "", err
-	}
-	removed := 0
-	for _, s := range subs {
-		if sector != "" && (len(s.Sectors) != 1 || s.Sectors[0] != sector) {
-			continue
-		}
-		if err := p.Store.DeleteSubscription(ctx, person.N, s.ID); err != nil {
-			return "", err
-		}
-		removed++
-	}
-	switch {
-	case removed == 0 && sector != "":
-		return "您没有订阅“" + p.Store.Catalog().SectorName(sector) + "”。", nil
-	case removed == 0:
-		return "您没有订阅。回复“菜单”查看可订阅的领域。", nil
-	case sector != "":
-		return "已退订“" + p.Store.Catalog().SectorName(sector) + "”。", nil
-	}
-	return fmt.Sprintf("已退订全部 %d 个订阅，不会再给您推送。", removed), nil
 }
 
 func (p *People) tell(ctx context.Context, code string) (string, error) {

@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -10,9 +11,9 @@ type ChatVerb string
 // The verbs.
 const (
 	ChatSubscribe   ChatVerb = "subscribe"   // 订阅 土地
-	ChatUnsubscribe ChatVerb = "unsubscribe" // 退订, 退订 土地, TD
-	ChatPause       ChatVerb = "pause"       // 暂停
-	ChatResume      ChatVerb = "resume"      // 恢复
+	ChatUnsubscribe ChatVerb = "unsubscribe" // 退订, 退订 全部, 退订 土地, TD
+	ChatPause       ChatVerb = "pause"       // 暂停, 暂停 土地
+	ChatResume      ChatVerb = "resume"      // 恢复, 恢复 土地
 	ChatMenu        ChatVerb = "menu"        // 菜单, and whatever is not understood
 	ChatNotice      ChatVerb = "notice"      // a notice code
 	ChatLink        ChatVerb = "link"        // 绑定: a code that joins two accounts
@@ -36,6 +37,9 @@ var chatVerbs = []struct {
 	{"菜单", ChatMenu}, {"帮助", ChatMenu}, {"绑定", ChatLink},
 }
 
+// chatAll are words behind a verb that name no sector of their own.
+var chatAll = []string{"全部", "所有", "全部订阅", "所有订阅", "订阅", "推送", "全部推送", "接收", "一下"}
+
 // ParseChat reads what a person typed. A sector may be named by any part of its
 // name that no other sector has.
 func ParseChat(text string, c *Catalog) ChatCommand {
@@ -52,14 +56,18 @@ func ParseChat(text string, c *Catalog) ChatCommand {
 			continue
 		}
 		cmd := ChatCommand{Verb: v.verb}
-		if rest = strings.Trim(rest, "，,。.:：+-“”\"'"); rest != "" && (v.verb == ChatSubscribe || v.verb == ChatUnsubscribe) {
+		rest = strings.Trim(rest, "，,。.:：+-“”\"'")
+		switch v.verb {
+		case ChatLink:
+			cmd.Code = rest
+		case ChatSubscribe, ChatUnsubscribe, ChatPause, ChatResume:
+			if rest == "" || slices.Contains(chatAll, rest) {
+				break
+			}
 			cmd.Sector, cmd.Choices = c.FindSector(rest)
 			if cmd.Sector == "" {
 				cmd.Unknown = short(rest)
 			}
-		}
-		if v.verb == ChatLink {
-			cmd.Code = rest
 		}
 		return cmd
 	}

@@ -89,6 +89,32 @@ type Filter struct {
 	Projects  []string // codes
 }
 
+// Concerns reports whether the filter lets anything of the sector through as far as
+// its sectors and types say.
+func (f Filter) Concerns(sector string) bool {
+	return (len(f.Sectors) == 0 || slices.Contains(f.Sectors, sector)) &&
+		(len(f.Types) == 0 || slices.ContainsFunc(f.Types, typeOf(sector)))
+}
+
+// Only reports whether the filter lets nothing but the sector through.
+func (f Filter) Only(sector string) bool {
+	others := slices.ContainsFunc(f.Types, func(code string) bool { return !typeOf(sector)(code) })
+	return f.Concerns(sector) && (len(f.Sectors) == 1 || len(f.Types) > 0 && !others)
+}
+
+// Without returns the filter without the sector. One that is not only about it and
+// names neither sectors nor types cannot leave it out and is returned as it is.
+func (f Filter) Without(sector string) Filter {
+	f.Sectors = slices.DeleteFunc(slices.Clone(f.Sectors), func(code string) bool { return code == sector })
+	f.Types = slices.DeleteFunc(slices.Clone(f.Types), typeOf(sector))
+	return f
+}
+
+// typeOf tells the types of a sector by their codes.
+func typeOf(sector string) func(code string) bool {
+	return func(code string) bool { return strings.HasPrefix(code, sector+".") }
+}
+
 // Subscription (订阅) is one filter of one person with its manner of delivery.
 type Subscription struct {
 	ID   string // UUID
