@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -115,11 +117,12 @@ type ConsentEntry struct {
 
 // ConsentList is a person's consents with the newest entries of their ledger.
 type ConsentList struct {
-	Items  []ConsentView  `json:"items"`
-	Next   *string        `json:"next" extensions:"x-nullable"`
-	Ledger []ConsentEntry `json:"ledger"`
-	Total  int            `json:"total"`
-	AsOf   string         `json:"as_of"`
+	Items       []ConsentView  `json:"items"`
+	Next        *string        `json:"next" extensions:"x-nullable"`
+	Total       int            `json:"total"`
+	TotalCapped bool           `json:"total_capped"`
+	Ledger      []ConsentEntry `json:"ledger"` // the same on every page
+	AsOf        string         `json:"as_of"`
 }
 
 // listConsents shows what the person agreed to and what is left of it.
@@ -131,7 +134,8 @@ type ConsentList struct {
 //	@Success	200	{object}	ConsentList
 //	@Router		/api/v1/me/consents [get]
 func (s *Server) listConsents(c *fiber.Ctx) error {
-	if _, err := readNumbered(c, "consents"); err != nil {
+	pg, err := readPaging(c, "consents", disclosure.DefaultLimit)
+	if err != nil {
 		return err
 	}
 	left, ledger, err := s.Subscribers.Consents(c.UserContext(), personOf(c).N)
@@ -139,7 +143,9 @@ func (s *Server) listConsents(c *fiber.Ctx) error {
 		return err
 	}
 	out := ConsentList{Items: []ConsentView{}, Ledger: []ConsentEntry{}, Total: len(left), AsOf: disclosure.FormatInstant(s.Now())}
-	for _, b := range left {
+	page, next := cutPage(pg, left)
+	out.Next = next
+	for _, b := range page {
 		out.Items = append(out.Items, ConsentView{b.App, b.Template, b.LongTerm, b.Left, disclosure.FormatInstant(b.LastAt)})
 	}
 	for _, e := range ledger {
@@ -152,9 +158,13 @@ func (s *Server) listConsents(c *fiber.Ctx) error {
 type ConsentHint struct {
 	App      string `json:"app" example:"mini"`
 	Template string `json:"template"`
-	Result   string `json:"result" example:"accept"`
+	Result   string `json:"result" example:"accept" enums:"accept,reject,ban,filter,cancel,acceptWithAlert,acceptWithAudio"`
 	Scene    string `json:"scene" validate:"optional"`
 }
+
+// hintResults are what WeChat's popup returns to a client, in a mini-program and in
+// a page.
+var hintResults = []string{"accept", "reject", "ban", "filter", "cancel", "acceptWithAlert", "acceptWithAudio"}
 
 // hintConsent notes what a client saw. It counts for nothing: WeChat's own
 // callback does.
@@ -164,16 +174,28 @@ type ConsentHint struct {
 //	@Security	Bearer
 //	@Param		hint	body	ConsentHint	true	"模板与结果"
 //	@Success	204
+//	@Failure	400	{object}	Problem
 //	@Router		/api/v1/me/consents [post]
 func (s *Server) hintConsent(c *fiber.Ctx) error {
 	var in ConsentHint
 	if err := readBody(c, &in); err != nil {
 		return err
 	}
-	if in.Template == "" || len(in.Template) > 64 || len(in.App) > 64 || len(in.Result) > 32 || len(in.Scene) > 64 {
-		return disclosure.Errorf(disclosure.CodeParam, "请写明模板和结果").On("template")
+	if s.Audience == nil {
+		return noWeChat()
 	}
-	err := s.Subscribers.RecordConsent(c.UserContext(), personOf(c).N, disclosure.Consent{At: s.Now(), Identity: disclosure.Identity{App: in.App},
+	app := s.Audience.AppID(in.App)
+	switch {
+	case app == "":
+		return disclosure.Errorf(disclosure.CodeParam, "没有配置这个账号；app 应为 official、mini 或 appid").On("app")
+	case !s.Audience.Takes(app, in.Template):
+		return disclosure.Errorf(disclosure.CodeParam, "这个账号没有配置这个模板").On("template")
+	case !slices.Contains(hintResults, in.Result):
+		return disclosure.Errorf(disclosure.CodeParam, "result 应为 %s 之一", strings.Join(hintResults, "、")).On("result")
+	case len(in.Scene) > 64:
+		return disclosure.Errorf(disclosure.CodeParam, "scene 最多 64 个字节").On("scene")
+	}
+	err := s.Subscribers.RecordConsent(c.UserContext(), personOf(c).N, disclosure.Consent{At: s.Now(), Identity: disclosure.Identity{App: app},
 		Template: in.Template, Kind: disclosure.ConsentHint, Scene: in.Scene, Evidence: "client:" + in.Result})
 	if err != nil {
 		return err

@@ -163,6 +163,7 @@ type Session struct {
 //	@Tags		个人
 //	@Param		login	body		Login	true	"账号（official、mini 或 appid）与一次性的 code"
 //	@Success	200		{object}	Session
+//	@Failure	400		{object}	Problem
 //	@Failure	401		{object}	Problem
 //	@Router		/api/v1/session [post]
 func (s *Server) createSession(c *fiber.Ctx) error {
@@ -173,6 +174,11 @@ func (s *Server) createSession(c *fiber.Ctx) error {
 	var in Login
 	if err := readBody(c, &in); err != nil {
 		return err
+	}
+	for _, f := range []struct{ name, value, says string }{{"app", in.App, "请写明账号：official、mini 或 appid"}, {"code", in.Code, "请写明微信给的登录码"}} {
+		if f.value == "" {
+			return disclosure.Errorf(disclosure.CodeParam, "%s", f.says).On(f.name)
+		}
 	}
 	if s.WeChat == nil {
 		return noWeChat()

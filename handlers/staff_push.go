@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,6 +39,11 @@ type Audience interface {
 	Count(ctx context.Context, n disclosure.StaffNotice) (people int, exact bool, err error)
 	Cards(n disclosure.StaffNotice) ([]disclosure.FittedCard, error)
 	Quotas(list []disclosure.Quota, day string) []disclosure.Quota
+	// Scopes are those of kill switches that turning one on or off is about.
+	Scopes(scope string, on bool) ([]string, error)
+	// AppID is the appid of a configured account, Takes whether it has a template.
+	AppID(app string) string
+	Takes(appid, template string) bool
 }
 
 // Push is one push with its funnel.
@@ -245,13 +249,14 @@ func (s *Server) pausePush(c *fiber.Ctx) error {
 	if err := readBody(c, &in); err != nil {
 		return err
 	}
-	if in.Reason == "" {
-		in.Reason = "人工暂停"
+	why, err := disclosure.StopReason(in.Reason)
+	if err != nil {
+		return err
 	}
-	if len(in.Reason) > 600 {
-		return disclosure.Errorf(disclosure.CodeParam, "原因最多 200 个字").On("reason")
+	if why == "" {
+		why = "人工暂停"
 	}
-	return s.steer(c, func(n int64) error { return s.Pushes.PausePush(c.UserContext(), actorOf(c), n, in.Reason, s.Now()) })
+	return s.steer(c, func(n int64) error { return s.Pushes.PausePush(c.UserContext(), actorOf(c), n, why, s.Now()) })
 }
 
 // resumePush lets a paused push go on.
@@ -365,28 +370,38 @@ type SwitchRequest struct {
 
 // setSwitch turns a kill switch on or off.
 //
-//	@Summary	停发开关：global、app:appid、channel:渠道、template:模板
+//	@Summary	停发开关：global、app:official、app:mini 或 app:appid、channel:渠道、template:模板
 //	@Tags		推送
 //	@Security	Bearer
 //	@Param		switch	body		SwitchRequest	true	"范围、开或关、原因"
 //	@Success	200		{object}	PushOverview
+//	@Failure	400		{object}	Problem
 //	@Router		/api/v1/staff/push/switches [post]
 func (s *Server) setSwitch(c *fiber.Ctx) error {
 	var in SwitchRequest
 	if err := readBody(c, &in); err != nil {
 		return err
 	}
-	if err := disclosure.CheckScope(in.Scope); err != nil {
+	if s.Audience == nil {
+		return noWeChat()
+	}
+	scopes, err := s.Audience.Scopes(in.Scope, in.On)
+	if err != nil {
 		return err
 	}
 	why := ""
 	if in.On {
-		if why = strings.TrimSpace(in.Reason); why == "" {
+		if why, err = disclosure.StopReason(in.Reason); err != nil {
+			return err
+		}
+		if why == "" {
 			return disclosure.Errorf(disclosure.CodeParam, "请写明停发的原因").On("reason")
 		}
 	}
-	if err := s.Pushes.SetSwitch(c.UserContext(), actorOf(c), in.Scope, why, false, s.Now()); err != nil {
-		return err
+	for _, scope := range scopes {
+		if err := s.Pushes.SetSwitch(c.UserContext(), actorOf(c), scope, why, false, s.Now()); err != nil {
+			return err
+		}
 	}
 	s.settle(c)
 	return s.getPushStatus(c)
@@ -394,11 +409,13 @@ func (s *Server) setSwitch(c *fiber.Ctx) error {
 
 // QuotaList is the day's shares of WeChat's APIs.
 type QuotaList struct {
-	Items []QuotaView `json:"items"`
-	Next  *string     `json:"next" extensions:"x-nullable"`
-	Day   string      `json:"day"`
-	Queue int         `json:"queued"` // cards that want to go out
-	AsOf  string      `json:"as_of"`
+	Items       []QuotaView `json:"items"`
+	Next        *string     `json:"next" extensions:"x-nullable"`
+	Total       int         `json:"total"`
+	TotalCapped bool        `json:"total_capped"`
+	Day         string      `json:"day"`
+	Queue       int         `json:"queued"` // cards that want to go out
+	AsOf        string      `json:"as_of"`
 }
 
 // QuotaView is one API's share of a day.
@@ -422,7 +439,8 @@ type QuotaView struct {
 //	@Success	200	{object}	QuotaList
 //	@Router		/api/v1/staff/quota [get]
 func (s *Server) getQuota(c *fiber.Ctx) error {
-	if _, err := readNumbered(c, "quota"); err != nil {
+	pg, err := readPaging(c, "quota", disclosure.DefaultLimit)
+	if err != nil {
 		return err
 	}
 	day := workday.DateOf(s.Now()).String()
@@ -437,13 +455,15 @@ func (s *Server) getQuota(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, QuotaJSON(list, st, s.Now()))
+	out := QuotaJSON(list, st, s.Now())
+	out.Items, out.Next = cutPage(pg, out.Items)
+	return sendJSON(c, out)
 }
 
 // QuotaJSON writes the shares of the day that now is in, and what the queue
 // would leave of them.
 func QuotaJSON(list []disclosure.Quota, st disclosure.PushStatus, now time.Time) QuotaList {
-	out := QuotaList{Items: []QuotaView{}, Day: workday.DateOf(now).String(), Queue: st.Queue[disclosure.DeliveryQueued] + st.Queue[disclosure.DeliveryLeased],
+	out := QuotaList{Items: []QuotaView{}, Total: len(list), Day: workday.DateOf(now).String(), Queue: st.Queue[disclosure.DeliveryQueued] + st.Queue[disclosure.DeliveryLeased],
 		AsOf: disclosure.FormatInstant(now)}
 	for _, q := range list {
 		left := max(q.Limit-q.Used, 0)

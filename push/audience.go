@@ -14,6 +14,7 @@ type Audience struct {
 		Candidates(ctx context.Context, sector string, after int64, limit int) ([]disclosure.Candidate, bool, error)
 	}
 	Templates []disclosure.CardTemplate
+	Apps      map[string]string          // appids by the names in our URLs
 	QuotaOf   map[disclosure.Channel]int // as Config has it
 }
 
@@ -28,6 +29,56 @@ func (a *Audience) Quotas(list []disclosure.Quota, day string) []disclosure.Quot
 	}
 	slices.SortFunc(list, func(a, b disclosure.Quota) int { return strings.Compare(a.App+a.Path, b.App+b.Path) })
 	return list
+}
+
+// AppID returns the appid of a configured account, which its name in our URLs or
+// the appid itself may stand for; "" for none.
+func (a *Audience) AppID(app string) string {
+	if id := a.Apps[app]; id != "" {
+		return id
+	}
+	for _, id := range a.Apps {
+		if id == app {
+			return id
+		}
+	}
+	return ""
+}
+
+// Takes reports whether an account has the template.
+func (a *Audience) Takes(appid, template string) bool {
+	return template != "" && slices.ContainsFunc(a.Templates, func(t disclosure.CardTemplate) bool { return t.App == appid && t.ID == template })
+}
+
+// Scopes returns the scopes of kill switches that turning one on, or off, is about:
+// calls are held against appids. One that stops nothing of ours cannot be turned
+// on, but what is on can always be turned off. Errors: CodeParam.
+func (a *Audience) Scopes(scope string, on bool) ([]string, error) {
+	if err := disclosure.CheckScope(scope); err != nil {
+		return nil, err
+	}
+	known, ok := a.scope(scope)
+	switch {
+	case !ok && on:
+		return nil, disclosure.Errorf(disclosure.CodeParam, "没有配置这个账号或模板，停发开关不会起作用").On("scope")
+	case !ok || known == scope:
+		return []string{scope}, nil
+	case on:
+		return []string{known}, nil
+	}
+	return []string{known, scope}, nil
+}
+
+// scope returns a scope as calls are held against it, and whether it is of ours.
+func (a *Audience) scope(scope string) (known string, ok bool) {
+	if app, is := strings.CutPrefix(scope, disclosure.ScopeApp); is {
+		id := a.AppID(app)
+		return disclosure.ScopeApp + id, id != ""
+	}
+	if id, is := strings.CutPrefix(scope, disclosure.ScopeTemplate); is {
+		return scope, slices.ContainsFunc(a.Templates, func(t disclosure.CardTemplate) bool { return t.ID == id })
+	}
+	return scope, true
 }
 
 // dayLimit is how often an API of the channel may be called a day.

@@ -18,6 +18,7 @@ type Metrics struct {
 	leases    prometheus.Counter
 	recovery  *prometheus.CounterVec
 	callbacks *prometheus.CounterVec
+	tokens    *prometheus.CounterVec
 }
 
 func newMetrics() *Metrics {
@@ -34,6 +35,7 @@ func newMetrics() *Metrics {
 		leases:    prometheus.NewCounter(prometheus.CounterOpts{Name: "gongkai_push_lost_leases_total", Help: "Results that came after their lease."}),
 		recovery:  counter("recovered_total", "Deliveries of workers that went away, by what became of them.", "to"),
 		callbacks: counter("callbacks_total", "Callbacks of WeChat by event and outcome.", "event", "outcome"),
+		tokens:    newTokenCounter(),
 	}
 	m.begin()
 	return m
@@ -53,7 +55,16 @@ func (m *Metrics) begin() {
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.calls, m.duration, m.decided, m.refusals, m.expanded, m.leases, m.recovery, m.callbacks}
+	return []prometheus.Collector{m.calls, m.duration, m.decided, m.refusals, m.expanded, m.leases, m.recovery, m.callbacks, m.tokens}
+}
+
+// newTokenCounter makes the counter of what an account's access token came from.
+// "taken" is one that WeChat called void before its time: somebody else fetches
+// tokens with our secret.
+func newTokenCounter() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gongkai_push_tokens_total",
+		Help: "Access tokens by account and how it was come by: fetched, shared by another process, taken (void before its time), failed."},
+		[]string{"app", "outcome"})
 }
 
 // Describe implements prometheus.Collector.

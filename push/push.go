@@ -168,6 +168,9 @@ func New(c Config, store Store, sender Sender, signer *Signer, log *slog.Logger,
 	p.pace = pacer{rate: c.Rate, limits: map[string]*pace{}}
 	p.cards.entries = map[cardKey]fittedCard{}
 	p.breaker.calls = map[string]*tally{}
+	if w, ok := sender.(*WeChat); ok {
+		p.metrics.tokens = w.tokens
+	}
 	return p
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/silenceper/wechat/v2/miniprogram"
 	"github.com/silenceper/wechat/v2/miniprogram/auth"
 	miniconfig "github.com/silenceper/wechat/v2/miniprogram/config"
@@ -80,6 +81,7 @@ type WeChat struct {
 	now    func() time.Time
 	apps   map[string]*account // by name and by appid
 	client *http.Client
+	tokens *prometheus.CounterVec
 }
 
 // account is one configured app with its parts of the library, built once: the
@@ -120,13 +122,14 @@ func NewWeChat(c WeChatConfig, shared TokenStore, log *slog.Logger, now func() t
 	if err != nil || base.Host == "" {
 		return nil, errors.New("push: wechat: the API's address cannot be read")
 	}
-	w := &WeChat{WeChatConfig: c, log: log, now: now, apps: map[string]*account{}, client: guardedClient()}
+	w := &WeChat{WeChatConfig: c, log: log, now: now, apps: map[string]*account{}, client: guardedClient(), tokens: newTokenCounter()}
 	for _, app := range c.Apps {
 		if err := app.check(); err != nil {
 			return nil, err
 		}
 		a := &account{WeChatApp: app, ticket: newTicket(), base: base}
-		a.tokens = &tokenSource{app: app, base: base, client: w.client, shared: shared, now: now, log: log, lock: make(chan struct{}, 1)}
+		a.tokens = &tokenSource{app: app, base: base, client: w.client, shared: shared, now: now, log: log, lock: make(chan struct{}, 1), outcomes: w.tokens}
+		w.tokens.WithLabelValues(app.Name, "taken") // what an alarm watches begins at 0
 		a.build()
 		registry.Store(a.ticket, a)
 		w.apps[app.Name], w.apps[app.AppID] = a, a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"gongkai/internal/disclosure"
 )
@@ -294,5 +297,38 @@ func TestLoginCodes(t *testing.T) {
 	}
 	if _, err := w.Identify(t.Context(), "official", "good_code"); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeSnapshot}) {
 		t.Errorf("a snapshot user: %v", err)
+	}
+}
+
+// TestTokensAreCounted: a token that another program took away shows in the metrics
+// of the account.
+func TestTokensAreCounted(t *testing.T) {
+	a := newAPI(t)
+	w := newAdapter(t, a.URL, &memoryTokens{})
+	for range 2 {
+		if _, err := w.Send(t.Context(), follower()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.valid.Store("TOKEN-stolen")
+	if _, err := w.Send(t.Context(), follower()); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(New(Config{}, nil, w, NewSigner("k"), slog.New(slog.DiscardHandler), time.Now, "w1").Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "gongkai_push_tokens_total" {
+				got[m.GetLabel()[0].GetValue()+" "+m.GetLabel()[1].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	if want := map[string]float64{"official fetched": 2, "official taken": 1, "mini taken": 0}; !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
 	}
 }

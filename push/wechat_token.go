@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gongkai/internal/disclosure"
 )
 
@@ -31,6 +33,8 @@ type tokenSource struct {
 	now    func() time.Time
 	log    *slog.Logger
 	lock   chan struct{} // one looks for a token at a time
+
+	outcomes *prometheus.CounterVec
 
 	mu    sync.Mutex
 	token string
@@ -56,6 +60,8 @@ func (s *tokenSource) hold(token string, until time.Time) {
 	s.token, s.until = token, until
 }
 
+func (s *tokenSource) count(outcome string) { s.outcomes.WithLabelValues(s.app.Name, outcome).Inc() }
+
 // get returns a token that is good as far as anybody here knows.
 func (s *tokenSource) get(ctx context.Context) (string, error) { return s.renew(ctx, "") }
 
@@ -74,6 +80,9 @@ func (s *tokenSource) renew(ctx context.Context, void string) (string, error) {
 	if token, ok := s.held(void); ok {
 		return token, nil
 	}
+	if held, ok := s.held(""); ok && held == void {
+		s.count("taken")
+	}
 	for began := s.now(); ; {
 		token, until, err := s.shared.WeChatToken(ctx, s.app.AppID)
 		if err != nil { // the store is away: this process fetches for itself
@@ -82,6 +91,7 @@ func (s *tokenSource) renew(ctx context.Context, void string) (string, error) {
 		}
 		if token != "" && token != void && s.now().Before(until) {
 			s.hold(token, until)
+			s.count("shared")
 			return token, nil
 		}
 		mine, err := s.shared.LockWeChatToken(ctx, s.app.AppID, s.now(), s.now().Add(tokenLock))
@@ -102,6 +112,7 @@ func (s *tokenSource) fetch(ctx context.Context, void, known string, share bool)
 		token, life, err = s.ask(ctx, true)
 	}
 	if err != nil {
+		s.count("failed")
 		if refusal := new(SendError); errors.As(err, &refusal) && refusal.Class == disclosure.ClassToken {
 			refusal.Class = disclosure.ClassConfig // no token is wrong here, but the secret
 		}
@@ -112,6 +123,7 @@ func (s *tokenSource) fetch(ctx context.Context, void, known string, share bool)
 	}
 	until := s.now().Add(max(life-tokenMargin, tokenLeast))
 	s.hold(token, until)
+	s.count("fetched")
 	if share {
 		if err := s.shared.SwapWeChatToken(ctx, s.app.AppID, known, token, until); err != nil {
 			s.log.Warn("the token is not shared", "app", s.app.Name)

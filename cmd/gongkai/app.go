@@ -96,7 +96,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	}
 	a.edge, err = handlers.New(handlers.Config{
 		Reader: a.store, Subscribers: a.store, Pushes: a.store, WeChat: a.people, Signer: a.signer, NewLinkCode: push.NewLinkCode,
-		Audience: &push.Audience{Outbox: a.store, Templates: c.cardTemplates(), QuotaOf: c.quotas()}, VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
+		Audience: c.audience(a.store), VerifyCodes: c.WeChat.Verify, Settle: push.SettleTime,
 		Publisher: a.publish, Desk: a.store, Tokens: a.store, Cache: a.cache, Log: a.log, Now: p.now,
 		Swagger: docs.Swagger, OpenAPI: docs.OpenAPI, PublicURL: c.PublicURL, Demo: c.Demo, DemoSite: p.demoSite(),
 		Kiosks: a.store, Callbacks: a.publish, Pages: a.pageConfig(),

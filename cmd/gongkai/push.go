@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -113,7 +113,7 @@ func eventNumber(text string) (int64, error) {
 // steerPush runs a command that stops or starts an event, or with --scope a kill
 // switch. It returns when every worker knows.
 func steerPush(p *program, cmd *cobra.Command, event func(ctx context.Context, s *session, by disclosure.Actor, n int64, why string) error, on bool) {
-	scope := cmd.Flags().String("scope", "", "停发开关：global、app:appid、channel:渠道、template:模板")
+	scope := cmd.Flags().String("scope", "", "停发开关：global、app:official、app:mini 或 app:appid、channel:渠道、template:模板")
 	why := cmd.Flags().String("reason", "", "原因")
 	asFlag(cmd)
 	storeFlags(cmd)
@@ -122,7 +122,11 @@ func steerPush(p *program, cmd *cobra.Command, event func(ctx context.Context, s
 		if (*scope == "") == (len(args) == 0) {
 			return usage("请给出推送的编号，或用 --scope 指明停发开关")
 		}
-		if on && strings.TrimSpace(*why) == "" {
+		reason, err := disclosure.StopReason(*why)
+		if err != nil {
+			return err
+		}
+		if on && reason == "" {
 			return usage("请用 --reason 写明原因")
 		}
 		s, err := p.open(cmd)
@@ -138,14 +142,11 @@ func steerPush(p *program, cmd *cobra.Command, event func(ctx context.Context, s
 			return err
 		}
 		if *scope != "" {
-			if err := disclosure.CheckScope(*scope); err != nil {
-				return err
-			}
-			err = s.SetSwitch(cmd.Context(), by, *scope, *why, false, p.now())
+			err = setSwitch(cmd.Context(), s, by, *scope, on, reason, p.now())
 		} else {
 			var n int64
 			if n, err = eventNumber(args[0]); err == nil {
-				err = event(cmd.Context(), s, by, n, *why)
+				err = event(cmd.Context(), s, by, n, reason)
 			}
 		}
 		if err != nil {
@@ -160,6 +161,18 @@ func steerPush(p *program, cmd *cobra.Command, event func(ctx context.Context, s
 		fmt.Fprintln(p.out, map[bool]string{true: "已停发，不会再有新的发送", false: "已恢复"}[on])
 		return nil
 	}
+}
+
+// setSwitch turns a kill switch on or off.
+func setSwitch(ctx context.Context, s *session, by disclosure.Actor, scope string, on bool, reason string, now time.Time) error {
+	scopes, err := s.config.audience(s.Store).Scopes(scope, on)
+	if !on {
+		reason = "" // it would turn it on
+	}
+	for _, known := range scopes {
+		err = errors.Join(err, s.SetSwitch(ctx, by, known, reason, false, now))
+	}
+	return err
 }
 
 func newPushPause(p *program) *cobra.Command {

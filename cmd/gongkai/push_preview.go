@@ -30,8 +30,7 @@ func newPushQuota(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		audience := push.Audience{Templates: s.config.cardTemplates(), QuotaOf: s.config.quotas()}
-		list = audience.Quotas(list, day)
+		list = s.config.audience(s.Store).Quotas(list, day)
 		st, err := s.PushStatus(cmd.Context(), now)
 		if err != nil {
 			return err
@@ -82,7 +81,7 @@ func newPushPreview(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		audience := push.Audience{Outbox: s.Store, Templates: s.config.cardTemplates()}
+		audience := s.config.audience(s.Store)
 		fitted, err := audience.Cards(n)
 		if err != nil {
 			return err

@@ -114,3 +114,41 @@ func TestPushPreviewAndQuota(t *testing.T) {
 		t.Errorf("quota = %s", out)
 	}
 }
+
+// TestPushScopes: the command line knows an account by its name, turns on nothing
+// that stops nothing, and turns off whatever is on.
+func TestPushScopes(t *testing.T) {
+	dir := t.TempDir()
+	made, exit := run(t, nil, "token", "create", "--name", "管理员", "--role", "admin", "--json", "--data", dir)
+	var token struct{ Token string }
+	if err := json.Unmarshal([]byte(made), &token); err != nil || exit != exitOK {
+		t.Fatal(made)
+	}
+	env := []string{"GONGKAI_DATA=" + dir, "GONGKAI_WECHAT__OFFICIAL__APPID=wxa"}
+	for _, tt := range []struct {
+		args []string
+		exit int
+		on   string
+	}{
+		{[]string{"pause", "--scope", "app:official", "--reason", "演练"}, exitOK, "app:wxa"},
+		{[]string{"resume", "--scope", "app:official", "--reason", "演练完毕"}, exitOK, ""},
+		{[]string{"pause", "--scope", "app:nope", "--reason", "演练"}, exitFailed, ""},
+		{[]string{"pause", "--scope", "template:x", "--reason", "演练"}, exitFailed, ""},
+		{[]string{"resume", "--scope", "app:nope"}, exitOK, ""},
+		{[]string{"pause", "--scope", "global", "--reason", strings.Repeat("长", 201)}, exitFailed, ""},
+	} {
+		out, exit := run(t, env, append(append([]string{"push"}, tt.args...), "--as", token.Token)...)
+		status, _ := run(t, env, "push", "status", "--json")
+		var st handlers.PushOverview
+		if err := json.Unmarshal([]byte(status), &st); err != nil {
+			t.Fatalf("%v: %s", err, status)
+		}
+		on := ""
+		for _, s := range st.Switches {
+			on += s.Scope
+		}
+		if exit != tt.exit || on != tt.on {
+			t.Errorf("%v: exit %d, %s; on is %q, want %q", tt.args, exit, out, on, tt.on)
+		}
+	}
+}

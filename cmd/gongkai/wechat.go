@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/store"
 	"gongkai/internal/wechatsim"
 	"gongkai/push"
 )
@@ -140,6 +141,15 @@ func (c *config) wechatApps() []push.WeChatApp {
 		}
 	}
 	return apps
+}
+
+// audience is what cards are made and counted with.
+func (c *config) audience(s *store.Store) *push.Audience {
+	apps := map[string]string{}
+	for _, a := range c.wechatApps() {
+		apps[a.Name] = a.AppID
+	}
+	return &push.Audience{Outbox: s, Templates: c.cardTemplates(), Apps: apps, QuotaOf: c.quotas()}
 }
 
 // useSimulator configures the simulated accounts, and a push that hurries.

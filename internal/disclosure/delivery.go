@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Priority of an event: the lower, the sooner.
@@ -432,7 +433,17 @@ func ParseResendStates(words []string) ([]DeliveryState, error) {
 	return out, nil
 }
 
-// CheckScope returns CodeParam unless the scope is one of a kill switch.
+// StopReason reads why something is stopped, which may be empty. Errors: CodeParam.
+func StopReason(text string) (string, error) {
+	text = oneLine(text)
+	if utf8.RuneCountInString(text) > 200 {
+		return "", Errorf(CodeParam, "原因最多 200 个字").On("reason")
+	}
+	return text, nil
+}
+
+// CheckScope returns CodeParam unless the scope has the form of one of a kill
+// switch.
 func CheckScope(scope string) error {
 	if scope == ScopeGlobal {
 		return nil

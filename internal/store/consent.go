@@ -51,11 +51,18 @@ func revokeConsent(ctx context.Context, q querier, person int64, app, template, 
 	return err
 }
 
-// RecordConsent appends to a person's ledger.
+// RecordConsent appends to a person's ledger. A client's hint takes the place of the
+// one before of the same template: however many are sent, the ledger is bounded.
 func (s *Store) RecordConsent(ctx context.Context, person int64, c disclosure.Consent) error {
 	return s.write(ctx, "record consent", func(tx *sql.Tx) error {
 		if c.Kind == disclosure.ConsentRevoke {
 			return revokeConsent(ctx, tx, person, c.Identity.App, c.Template, c.Evidence, c.At)
+		}
+		if c.Kind == disclosure.ConsentHint {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM consent WHERE person_n = $1 AND app = $2 AND template = $3 AND kind = 'hint'`,
+				person, c.Identity.App, c.Template); err != nil {
+				return err
+			}
 		}
 		return addConsent(ctx, tx, person, c)
 	})
@@ -68,7 +75,7 @@ func (s *Store) Consents(ctx context.Context, person int64) (left []disclosure.C
 		left, err = all(ctx, v, func(rows *sql.Rows) (disclosure.ConsentBalance, error) {
 			_, b, err := scanBalance(rows)
 			return b, err
-		}, `SELECT person_n, `+balanceColumns+` FROM consent WHERE template <> '' AND person_n = $1 GROUP BY person_n, app, template ORDER BY app, template`, person)
+		}, `SELECT person_n, `+balanceColumns+` FROM consent WHERE template <> '' AND kind <> 'hint' AND person_n = $1 GROUP BY person_n, app, template ORDER BY app, template`, person)
 		if err != nil {
 			return err
 		}

@@ -255,6 +255,6 @@ func (v *snapshot) recipientConsents(ctx context.Context, list string, out map[i
 		r.Consents = append(r.Consents, b)
 		out[n] = r
 		return 0, err
-	}, `SELECT person_n, `+balanceColumns+` FROM consent WHERE template <> '' AND person_n IN `+v.d.inInts("$1")+` GROUP BY person_n, app, template`, list)
+	}, `SELECT person_n, `+balanceColumns+` FROM consent WHERE template <> '' AND kind <> 'hint' AND person_n IN `+v.d.inInts("$1")+` GROUP BY person_n, app, template`, list)
 	return err
 }
