@@ -8,6 +8,11 @@ import (
 // date reads 2026-11-23, 2026/11/23, 2026.11.23 and 2026年…, and years of four
 // digits; months and days of a Chinese date are quantities anyway.
 func (r *reader) date() bool {
+	if r.run(0) == 2 && r.follows(2, "年") && r.run(2+len("年")) > 0 && r.follows(2+len("年")+r.run(2+len("年")), "月") {
+		r.say(spell(digitNames, r.in[r.at:r.at+2])) // 26年11月
+		r.at += 2
+		return true
+	}
 	if r.run(0) != 4 || r.in[r.at] == '0' {
 		return false
 	}
@@ -98,6 +103,9 @@ func (r *reader) isoDate(year string) bool {
 	}
 	r.say(Year(year) + Cardinal(int64(month)) + "月" + Cardinal(int64(day)) + "日")
 	r.at += end
+	if rest, ok := strings.CutPrefix(r.rest(), "日"); ok && !strings.HasPrefix(rest, "历") && !strings.HasPrefix(rest, "期") {
+		r.at += len("日")
+	}
 	r.until(sep)
 	if r.at+1 < len(r.in) && r.in[r.at] == 'T' && isDigit(r.in[r.at+1]) {
 		r.at++

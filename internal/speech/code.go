@@ -43,6 +43,9 @@ func (r *reader) code() bool {
 	for ; end < min(len(r.in), r.at+maxCode); end++ {
 		c := r.in[end]
 		joined := end+1 < len(r.in) && (isDigit(r.in[end+1]) || isLetter(r.in[end+1]))
+		if c == '-' && sided(r.in[end+1:]) {
+			break
+		}
 		if isLetter(c) {
 			letters++
 		} else if isDigit(c) {
@@ -65,6 +68,13 @@ func (r *reader) code() bool {
 	}
 	r.at = end
 	return true
+}
+
+// sided reports whether a number with a side after it stands here, as in the
+// cable BV-3×2.5.
+func sided(s string) bool {
+	_, n := scanDigits(s[:min(len(s), maxUnit)])
+	return n > 0 && (strings.HasPrefix(s[n:], "*") || strings.HasPrefix(s[n:], "×"))
 }
 
 // quantified reports whether a number, or a span of two, with its unit in signs
@@ -134,8 +144,12 @@ func grade(token string) bool {
 }
 
 // plainSize reports whether a token is a size or grade of the trade, DN200,
-// HRB400E or AC-13C: up to three letters, up to four digits, perhaps a letter.
+// HRB400E or AC-13C: up to three letters, up to four digits, perhaps a letter;
+// or digits before one or two letters, 1080P.
 func plainSize(token string) bool {
+	if n := len(token) - len(strings.TrimLeft(token, "0123456789")); n > 0 && n <= 4 {
+		return len(token)-n <= 2 && strings.TrimLeft(token[n:], letterSet) == "" // 1080P
+	}
 	rest := strings.TrimLeft(token, letterSet)
 	letters := len(token) - len(rest)
 	rest = strings.TrimPrefix(rest, "-")
@@ -156,7 +170,7 @@ func (r *reader) letters() {
 	}
 	word := r.in[r.at:end]
 	r.at = end
-	if n := roman(word); n > 0 && r.follows(0, "级", "类", "期", "型", "标段") {
+	if n := roman(word); n > 0 && (r.follows(0, "级", "类", "期", "型", "标段") || r.mark == 0 && r.after("国")) {
 		r.say(Cardinal(int64(n)))
 		return
 	}

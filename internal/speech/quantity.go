@@ -38,6 +38,14 @@ func amountAt(s string) (a amount, number, size int) {
 	return a, number, len(s) - len(tail) + len(a.scale)
 }
 
+// exact drops the point of a number whose decimals, two or more, are zeros.
+func (a amount) exact() amount {
+	if len(a.frac) > 1 && strings.Trim(a.frac, "0") == "" {
+		a.frac = ""
+	}
+	return a
+}
+
 // read says an amount; counted says that a lone 2 is 两.
 func (a amount) read(counted bool) string {
 	if counted && a.is("2") {
@@ -63,7 +71,7 @@ func (r *reader) quantity() {
 		r.say(a.yuan())
 		r.at += strings.Index(tail, "元") + len("元")
 	case strings.HasPrefix(tail, "%"):
-		r.say("百分之" + a.number.read())
+		r.say("百分之" + a.exact().number.read())
 		r.at++
 	case strings.HasPrefix(tail, "‰"):
 		r.say("千分之" + a.number.read())
@@ -72,6 +80,9 @@ func (r *reader) quantity() {
 		r.say(spell(phoneNames, a.whole))
 	default:
 		unit, width := unitAt(tail)
+		if width > 0 || counts(tail) {
+			a = a.exact()
+		}
 		r.say(a.read(!ordinal && (a.scale != "" || width > 0 || r.pair(tail))) + unit)
 		r.at += width
 	}

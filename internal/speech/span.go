@@ -23,9 +23,14 @@ func (r *reader) span() bool {
 	if width == 0 || strings.HasPrefix(r.in[i:], "至") && !percent {
 		return false
 	}
-	_, second := scanNumber(r.in, i+width)
+	to, second := scanNumber(r.in, i+width)
 	if second == 0 {
 		return false
+	}
+	if next := i + width + second; r.in[i] == '-' && !percent && n.over(to) && !measured(r.in[next:]) && !strings.HasPrefix(r.in[next:], "%") && !r.follows(next-r.at, "月", "日", "级") {
+		r.say(Digits(r.in[r.at:next])) // 2026-08号 goes down: it is a code
+		r.at = next
+		return true
 	}
 	if percent || i+width+second < len(r.in) && r.in[i+width+second] == '%' {
 		r.say("百分之" + n.read() + "至")
@@ -34,6 +39,12 @@ func (r *reader) span() bool {
 	}
 	r.at = i + width
 	return true
+}
+
+// over reports whether a whole number is above another.
+func (n number) over(m number) bool {
+	a, b := strings.TrimLeft(n.whole, "0"), strings.TrimLeft(m.whole, "0")
+	return n.frac == "" && m.frac == "" && (len(a) > len(b) || len(a) == len(b) && a > b)
 }
 
 // fraction reads 1/3 as 三分之一 and 1:1.5 as 一比一点五, with the unit.
@@ -126,12 +137,18 @@ func (r *reader) joins(sep int) bool {
 	if r.mark != 0 || r.last == 0 || r.at == len(r.in) {
 		return false
 	}
-	numbers := strings.ContainsRune(digitNames+"幺点分日月年时", r.last) && isDigit(r.in[r.at])
+	numbers := strings.ContainsRune(digitNames+"幺点分日月年时底初末旬", r.last) && isDigit(r.in[r.at]) && !r.coded(sep)
 	if !numbers && !r.alike(sep) && !r.namesakes(sep) && !r.ordinals(sep) && !r.dayparts() {
 		return false
 	}
 	r.say("至")
 	return true
+}
+
+// coded reports whether digits of a code, after a letter, end at the offset.
+func (r *reader) coded(end int) bool {
+	left := strings.TrimRight(r.in[max(0, end-maxUnit):end], "0123456789")
+	return left != "" && isLetter(left[len(left)-1]) && isNumeral(r.before(end))
 }
 
 const maxUnit = 12 // bytes of what is counted, between a number and a dash
@@ -209,7 +226,7 @@ func (r *reader) sign() {
 	before := r.before(r.at - 1)
 	number := before >= '0' && before <= '9'
 	_, size := scanNumber(r.in, r.at)
-	apart := before == 0 || before < utf8.RuneSelf && !number && !isLetter(byte(before)) && before != ')'
+	apart := before == 0 || before < utf8.RuneSelf && !number && !isLetter(byte(before)) && before != ')' && before != '#'
 	switch {
 	case c == '+' && r.spaced(): // the country of a telephone number
 	case c == '-' && before != ' ' && r.alike(r.at-1):

@@ -98,12 +98,16 @@ func (r *reader) pause(mark rune) {
 // symbol says a sign that has a word, or pauses.
 func (r *reader) symbol(ch rune) {
 	switch ch {
-	case '%', '‰', '℃', '°', '@', '_', '^', '`', '\'', '\\', '‘', '’', '·', '《', '》', ' ':
+	case '%', '‰', '℃', '°', '_', '^', '`', '\'', '\\', '‘', '’', '·', '《', '》', ' ':
 		// silent on their own
 	case '¥', '$', '€', '£':
 		r.money(currencies[string(ch)])
 	case '#':
 		r.hash()
+	case '@':
+		if r.run(0) > 0 && isNumeral(r.before(r.at-1)) {
+			r.say("间距") // of bars, Φ12@200
+		}
 	case '★', '▲':
 		r.star(ch)
 	case '&':
@@ -192,7 +196,7 @@ func (r *reader) hash() {
 	switch {
 	case r.follows(0, "键"):
 		r.say("井号")
-	case before < utf8.RuneSelf && before > ' ' && (isDigit(byte(before)) || isLetter(byte(before))):
+	case isNumeral(before), n == 0 && before < utf8.RuneSelf && isLetter(byte(before)):
 		if !r.follows(0, "号") {
 			r.say("号")
 		}
