@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,11 +73,11 @@ func balanced(s string) string {
 // opened is where an end tag's element stands among the open ones, or -1: one
 // within a cell closes nothing outside of its table.
 func opened(open []string, name string) int {
-	for i := len(open) - 1; i >= 0; i-- {
-		if open[i] == name {
+	for i, one := range slices.Backward(open) {
+		if one == name {
 			return i
 		}
-		if open[i] == "table" {
+		if one == "table" {
 			break
 		}
 	}
