@@ -246,7 +246,7 @@ func (r *reader) unit() bool {
 	if before := r.before(r.at); before < utf8.RuneSelf && (before == '-' || before == '_' || before == '.' || isDigit(byte(before)) || isLetter(byte(before))) {
 		return false
 	}
-	name, size := alone(r.rest())
+	name, size := loneUnit(r.rest())
 	r.say(name)
 	r.at += size
 	return size > 0

@@ -53,7 +53,7 @@ func plain(s string) string {
 			if unit, ok := symbols[r]; ok {
 				b.WriteString(unit)
 			} else {
-				b.WriteString(apart(r, before))
+				b.WriteString(decompose(r, before))
 			}
 		}
 		before = r
@@ -61,8 +61,8 @@ func plain(s string) string {
 	return b.String()
 }
 
-// apart takes a compatibility character apart; a half after a number is 又1/2.
-func apart(r, before rune) string {
+// decompose takes a compatibility character apart; a half after a number is 又1/2.
+func decompose(r, before rune) string {
 	s := norm.NFKC.String(string(r))
 	if top, bottom, ok := strings.Cut(s, "⁄"); ok {
 		if s = top + "/" + bottom; isNumeral(before) {

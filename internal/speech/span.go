@@ -55,7 +55,7 @@ func (r *reader) fraction() bool {
 	b, m := scanNumber(sep, max(colon, 1))
 	end := r.at + n + max(colon, 1) + m
 	switch {
-	case colon > 1 && !r.ratio(n) && !r.alone(end), m == 0 || len(a.whole) > 4 || len(b.whole) > 8:
+	case colon > 1 && !r.ratio(n) && !r.secluded(end), m == 0 || len(a.whole) > 4 || len(b.whole) > 8:
 		return false
 	case colon > 0:
 		r.say(a.read() + "比" + b.read())
@@ -81,8 +81,8 @@ func (r *reader) ratio(n int) bool {
 	return r.follows(i, "比例", "的比例", "地形图", "的地形图", "放坡", "配比")
 }
 
-// alone reports whether only signs stand around the text from here to end.
-func (r *reader) alone(end int) bool {
+// secluded reports whether only signs stand around the text from here to end.
+func (r *reader) secluded(end int) bool {
 	next, _ := utf8.DecodeRuneInString(r.in[end:])
 	word := func(ch rune) bool { return isHan(ch) || ch < utf8.RuneSelf && isLetter(byte(ch)) }
 	return !word(r.before(r.at)) && !word(next)

@@ -12,7 +12,7 @@ var measures = runeSet("个家套户人名条项次份台辆间所位只件张�
 
 // named are words that name by number, 二期, unless a word such as 共 says that
 // they are counted, 共两期.
-var named = runeSet("层期级类组区线车路排列包房室门口队班面对卷标单车社学课栋幢座")
+var named = runeSet("层期级类组区线车路排列包房室门口队班面对卷标单社栋幢座")
 
 // blocks are buildings: counted on their own, 新建两栋, named in an address.
 var blocks = runeSet("栋幢座")
@@ -142,8 +142,8 @@ func scanDigits(s string) (digits string, size int) {
 	return s[:size], size
 }
 
-// alone returns the unit whose sign is a word by itself, as in 面积（m2）.
-func alone(s string) (name string, size int) {
+// loneUnit returns the unit whose sign is a word by itself, as in 面积（m2）.
+func loneUnit(s string) (name string, size int) {
 	end := len(s) - len(strings.TrimLeft(s, letterSet+"23"))
 	if end < 2 || s[0] < 'a' || s[:end] == "ha" || s[:end] == "min" {
 		return "", 0
