@@ -26,45 +26,43 @@ func (b *bench) join(kept, gone int64) error {
 // stays has one in flight too, it is as if its lease were lost: a keyed one goes
 // again with its key, a keyless one is unknown, one that was not called is queued.
 func TestJoinedInFlight(t *testing.T) {
-	for what, c := range map[string]struct {
-		set  string
-		both bool
-		want string
-	}{
-		"alone":         {`state = 'sending', channel = 'template'`, false, "sending 1 w2"},
-		"both, keyed":   {`state = 'sending', channel = 'template'`, true, "queued 1 "},
-		"both, keyless": {`state = 'sending', channel = 'mini_subscribe'`, true, "unknown 1 "},
-		"both, leased":  {`state = 'leased', channel = 'mini_subscribe'`, true, "queued 0 "},
-	} {
-		t.Run(what, func(t *testing.T) {
-			each(t, func(t *testing.T, b *bench) {
-				b.expanded(2)
-				db := storetest.Raw(t, b.url)
-				gone := taken(t, b.store, "w2", b.now(), time.Minute)
-				storetest.Exec(t, db, `UPDATE delivery SET `+c.set+fmt.Sprintf(` WHERE n = %d`, gone.N),
-					fmt.Sprintf(`UPDATE delivery SET event_n = event_n + 1000, person_n = 2 WHERE n <> %d`, gone.N))
-				if gone.Person != 1 {
-					t.Fatal(gone.Person)
-				}
-				if c.both {
-					storetest.Exec(t, db, `UPDATE delivery SET state = 'sending', owner = 'w1' WHERE person_n = 2`)
-				}
-				if err := b.join(2, 1); err != nil {
-					t.Fatal(err)
-				}
-				got := storetest.Strings(t, db, fmt.Sprintf(`SELECT state || ' ' || attempt || ' ' || owner FROM delivery WHERE n = %d AND person_n = 2`, gone.N))
-				if len(got) != 1 || got[0] != c.want {
-					t.Errorf("the card in flight: %q, want %q", got, c.want)
-				}
-				refused := disclosure.Settled{Delivery: gone, State: disclosure.DeliveryFailed, Class: disclosure.ClassConsent, At: b.now(), Called: true,
-					Refund: true, Account: disclosure.AccountNoConsent}
-				n, err := b.store.Settle(t.Context(), "w2", []disclosure.Settled{refused})
-				if err != nil || (n == 1) == c.both {
-					t.Errorf("settled %d, %v", n, err)
-				}
-			})
-		})
-	}
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(8)
+		db := storetest.Raw(t, b.url)
+		storetest.Exec(t, db, `UPDATE delivery SET event_n = event_n + 1000 WHERE person_n % 2 = 0`)
+		for i, c := range []struct {
+			set  string
+			both bool
+			want string
+		}{
+			{`state = 'sending', channel = 'template'`, false, "sending 1 w2"},
+			{`state = 'sending', channel = 'template'`, true, "queued 1 "},
+			{`state = 'sending', channel = 'mini_subscribe'`, true, "unknown 1 "},
+			{`state = 'leased', channel = 'mini_subscribe'`, true, "queued 0 "},
+		} {
+			gone, kept := taken(t, b.store, "w2", b.now(), time.Minute), int64(2*i+2)
+			if gone.Person != kept-1 {
+				t.Fatalf("took the card of %d", gone.Person)
+			}
+			storetest.Exec(t, db, `UPDATE delivery SET `+c.set+fmt.Sprintf(` WHERE n = %d`, gone.N))
+			if c.both {
+				storetest.Exec(t, db, fmt.Sprintf(`UPDATE delivery SET state = 'sending', owner = 'w1' WHERE person_n = %d`, kept))
+			}
+			if err := b.join(kept, gone.Person); err != nil {
+				t.Fatal(err)
+			}
+			got := storetest.Strings(t, db, fmt.Sprintf(`SELECT state || ' ' || attempt || ' ' || owner FROM delivery WHERE n = %d AND person_n = %d`, gone.N, kept))
+			if len(got) != 1 || got[0] != c.want {
+				t.Errorf("%s, both %v: the card is %q, want %q", c.set, c.both, got, c.want)
+			}
+			refused := disclosure.Settled{Delivery: gone, State: disclosure.DeliveryFailed, Class: disclosure.ClassConsent, At: b.now(), Called: true,
+				Refund: true, Account: disclosure.AccountNoConsent}
+			n, err := b.store.Settle(t.Context(), "w2", []disclosure.Settled{refused})
+			if err != nil || (n == 1) == c.both {
+				t.Errorf("%s, both %v: settled %d, %v", c.set, c.both, n, err)
+			}
+		}
+	})
 }
 
 // TestJoinedToldOnce: of an event that both have, the card stays that has come as
@@ -108,6 +106,7 @@ func TestJoinedAmidFanOut(t *testing.T) {
 	s, u := storetest.Postgres(t)
 	b, db := newBench(t, s, u), storetest.Raw(t, u)
 	b.expanded(2)
+	storetest.Exec(t, db, `UPDATE delivery SET event_n = event_n + 1000 WHERE person_n = 2`)
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
