@@ -169,6 +169,9 @@ func (r *reader) clock() bool {
 	}
 	r.say(said)
 	r.at += end
+	if minute > 0 && strings.HasPrefix(r.rest(), "分") && counts(r.rest()) {
+		r.at += len("分") // 10:30分
+	}
 	if r.follows(0, "时") && !r.follows(0, "时间", "时许", "时段") {
 		r.at += strings.Index(r.rest(), "时") + len("时")
 	}

@@ -235,8 +235,8 @@ func round(whole string) (string, bool) {
 		name   string
 		digits int
 	}{{"亿", 8}, {"万", 4}} {
-		if len(whole) <= unit.digits || len(whole) > maxCardinal {
-			continue
+		if len(whole) <= unit.digits || len(whole) > maxCardinal || unit.name == "万" && len(whole) > 8 {
+			continue // nobody says 一万八千五百六十万 for 一亿八千五百六十万
 		}
 		at := len(whole) - unit.digits
 		frac := strings.TrimRight(whole[at:], "0")

@@ -64,7 +64,7 @@ func (r *reader) spaced() bool {
 		groups = groups[1:]
 	}
 	digits := strings.Join(groups, "")
-	if !abroad && (len(groups) < 2 || !grouping(groups, digits) && !r.dialled()) || abroad && len(digits) <= 8 {
+	if !abroad && (len(groups) < 2 || !grouping(groups, digits) && !r.dialled() && !(r.areaBefore() && len(digits) >= 7)) || abroad && len(digits) <= 8 {
 		return false
 	}
 	for i, g := range groups {
@@ -73,6 +73,14 @@ func (r *reader) spaced() bool {
 	r.say(strings.Join(groups, "，"))
 	r.at = end
 	return true
+}
+
+// areaBefore reports whether the code of an area stands in brackets before this.
+func (r *reader) areaBefore() bool {
+	s := strings.TrimRight(r.in[max(0, r.at-maxUnit):r.at], " ")
+	inner := strings.TrimSuffix(strings.TrimSuffix(s, ")"), "）")
+	area := inner[len(strings.TrimRight(inner, "0123456789")):]
+	return inner != s && len(area) >= 3 && area[0] == '0'
 }
 
 // grouping reports whether groups of digits are a mobile number, one with its

@@ -83,7 +83,7 @@ func (r *reader) quantity() {
 		if width > 0 || counts(tail) {
 			a = a.exact()
 		}
-		r.say(a.read(!ordinal && (a.scale != "" || width > 0 || r.pair(tail))) + unit)
+		r.say(a.read(!ordinal && (a.scale != "" || width > 0 && unit != "层" || r.pair(tail))) + unit)
 		r.at += width
 	}
 }

@@ -57,6 +57,8 @@ func (r *reader) fraction() bool {
 	switch {
 	case colon > 1 && !r.ratio(n) && !r.secluded(end), m == 0 || len(a.whole) > 4 || len(b.whole) > 8:
 		return false
+	case colon == 1 && isHan(r.before(r.at)) && !r.ratio(n) && measured(r.in[end:]):
+		return false // 标段1:200万元
 	case colon > 0:
 		r.say(a.read() + "比" + b.read())
 	case sep[0] != '/' || a.frac != "" || b.frac != "" || len(a.whole) > 2 || len(b.whole) > 5 || a.is("0") || strings.HasPrefix(r.in[end:], "/"):
@@ -103,7 +105,7 @@ func (r *reader) dimension() bool {
 	}
 	side := strings.TrimLeft(tail[1:], " ")
 	_, next := scanNumber(side, 0)
-	if next == 0 {
+	if next == 0 || len(n.whole) > 6 { // a longer one is masked
 		return false
 	}
 	if after := side[next:]; tail[0] != '*' && after != "" && isLetter(after[0]) && after[0]|0x20 != 'x' {
@@ -229,7 +231,7 @@ func (r *reader) sign() {
 	apart := before == 0 || before < utf8.RuneSelf && !number && !isLetter(byte(before)) && before != ')' && before != '#'
 	switch {
 	case c == '+' && r.spaced(): // the country of a telephone number
-	case c == '-' && before != ' ' && r.alike(r.at-1):
+	case c == '-' && before != ' ' && (r.alike(r.at-1) || size > 0 && isHan(before) && r.follows(size, string(before))):
 		r.say("至")
 	case c == '+' && (size > 0 || r.at < len(r.in) && isLetter(r.in[r.at]) && (number || before < utf8.RuneSelf && isLetter(byte(before)))):
 		r.say("加")

@@ -159,12 +159,14 @@ func closes(s string) bool {
 // may follow 元; after another unit only what things are counted by does.
 func (r *reader) per() bool {
 	said, size := perAt(r.in[r.at-1:])
-	counted := r.mark == 0 && r.end > 0 && r.at-1-r.end <= maxUnit && allHan(r.in[r.end:r.at-1])
+	what := r.in[min(r.end, r.at-1) : r.at-1]
+	counted := r.mark == 0 && r.end > 0 && len(what) <= maxUnit && (allHan(what) || what == "%" || what == "‰")
+	price := r.mark == 0 && (r.last == '元' || r.before(r.at-1) == '元' || what == "" && strings.ContainsRune("角分", r.last))
 	switch {
-	case size > 0 && (counted || r.mark == 0 && strings.ContainsRune("元吨米", r.last)):
+	case size > 0 && (counted || price || r.mark == 0 && r.last == '吨'):
 		r.say(said)
 		r.at += size - 1
-	case r.last == '元' && r.mark == 0:
+	case price:
 		r.say("每")
 	default:
 		return false
@@ -194,13 +196,16 @@ func (r *reader) hash() {
 	before := r.before(r.at - 1)
 	n := r.run(0)
 	switch {
-	case r.follows(0, "键"):
-		r.say("井号")
+	case n == 0 && !isNumeral(before) && (r.follows(0, "键", "号") && (before >= utf8.RuneSelf || !isLetter(byte(before))) || r.mark == 0 && r.after("按", "以")):
+		r.say("井")
+		if !r.follows(0, "号") {
+			r.say("号")
+		}
 	case isNumeral(before), n == 0 && before < utf8.RuneSelf && isLetter(byte(before)):
 		if !r.follows(0, "号") {
 			r.say("号")
 		}
-	case n > 0:
+	case n > 0 && !r.follows(n, "年"):
 		r.say(cardinal(r.in[r.at : r.at+n]))
 		if r.at += n; !r.follows(0, "号") {
 			r.say("号")
@@ -224,13 +229,13 @@ func (r *reader) star(sign rune) {
 // than used: a verb of marking or an opening quote stands before it, or 号 after.
 func (r *reader) spokenOf(start int) bool {
 	text := r.in[:start]
-	for _, w := range []string{"带", "带有", "打", "标", "标注", "标有", "标记", "注", "注有", "加注", "含", "“", "\"", "‘", "（", "("} {
+	for _, w := range []string{"带", "带有", "打", "标", "标注", "标有", "标记", "注", "注有", "加注", "含", "按", "“", "\"", "‘", "（", "("} {
 		if strings.HasSuffix(text, w) {
 			next, _ := utf8.DecodeRuneInString(r.rest())
-			return isHan(next) || strings.ContainsRune("”\"’）)", next)
+			return isHan(next) || w == "按" || strings.ContainsRune("”\"’）)", next)
 		}
 	}
-	return r.follows(0, "号", "键")
+	return r.follows(0, "号", "键") || !isHan(r.before(start)) && r.follows(0, "为", "表示", "代表")
 }
 
 // compare says the sign between a number and what it bounds; elsewhere, as

@@ -30,7 +30,7 @@ var longMeasures = []string{"小时", "分钟", "公里", "公斤", "公顷", "�
 	"栋楼", "幢楼", "座楼", "层楼", "季", "株", "盏", "扇", "樘", "标箱", "车道", "学期", "学年", "课时", "门课", "口井", "孔桥", "居室", "口之家", "口人", "梯"}
 
 // otherWords begin with a measure and are none.
-var otherWords = []string{"年级", "时许", "分之", "分部", "分公司", "分局", "分区", "分册", "分包", "点位", "片区", "节点", "角度", "季度", "场地"}
+var otherWords = []string{"年级", "时许", "分之", "分部", "分公司", "分局", "分区", "分册", "分包", "点位", "片区", "节点", "角度", "角落", "季度", "场地", "点击", "分机", "分中心", "分行", "分院", "分别", "分期", "分批", "分类", "分配", "分项", "分段"}
 
 func counts(tail string) bool {
 	tail = strings.TrimLeft(tail, " ")
@@ -69,7 +69,7 @@ func (r *reader) pair(tail string) bool {
 	case first == '室' || first == '房':
 		return number || next == '户'
 	case blocks[first]:
-		return !number && next != '单' && next != '室' && next != '号' && !strings.ContainsRune("苑园城庭府里居村区号路街湾轩邸墅郡厦栋幢座", r.near()) && r.mark != '、'
+		return !number && next != '单' && next != '室' && next != '号' && !strings.ContainsRune("苑园城庭府里居村区号路街湾轩邸墅郡厦院厂校栋幢座", r.near()) && r.mark != '、'
 	}
 	return false
 }
@@ -91,7 +91,7 @@ var units = []struct{ sign, name string }{
 	{"kg", "千克"}, {"mg", "毫克"}, {"mL", "毫升"}, {"ml", "毫升"}, {"kW", "千瓦"}, {"kw", "千瓦"}, {"MW", "兆瓦"}, {"kV", "千伏"}, {"KV", "千伏"}, {"kA", "千安"}, {"mA", "毫安"},
 	{"Mbps", "兆每秒"}, {"Gbps", "吉每秒"}, {"KB", "千字节"}, {"kB", "千字节"}, {"GB", "吉字节"}, {"TB", "太字节"}, {"MB", "兆字节"}, {"dB(A)", "分贝"}, {"dB", "分贝"},
 	{"MHz", "兆赫"}, {"GHz", "吉赫"}, {"kHz", "千赫"}, {"Hz", "赫兹"}, {"°C", "摄氏度"}, {"℃", "摄氏度"}, {"min", "分钟"},
-	{"ha", "公顷"}, {"m", "米"}, {"g", "克"}, {"t", "吨"}, {"L", "升"}, {"V", "伏"}, {"W", "瓦"}, {"h", "小时"}, {"°", "度"}, {"′", "分"}, {"″", "秒"},
+	{"ha", "公顷"}, {"m", "米"}, {"g", "克"}, {"t", "吨"}, {"L", "升"}, {"V", "伏"}, {"W", "瓦"}, {"h", "小时"}, {"F", "层"}, {"°", "度"}, {"′", "分"}, {"″", "秒"},
 }
 
 // signAt returns the name of a unit's sign at the beginning of s and the bytes
