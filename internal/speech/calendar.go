@@ -48,10 +48,10 @@ func (r *reader) yearMonth(year string) bool {
 	}
 	month, _ := r.small(5, 1, 12)
 	tail := r.in[r.at+7:]
-	if month == 0 || measured(tail) || r.follows(7, "号", "%", "‰", "标段", "包") || tail != "" && (isLetter(tail[0]) || strings.ContainsRune("-_/.*#", rune(tail[0])) && len(tail) > 1 && (isDigit(tail[1]) || isLetter(tail[1]))) {
+	switch {
+	case month == 0, measured(tail), r.follows(7, "号", "%", "‰", "标段", "包"), continues(tail):
 		return false
-	}
-	if r.after("约", "¥") || r.mark == 0 && r.after(called...) {
+	case r.after("约"), r.mark == 0 && r.after(called...):
 		return false
 	}
 	r.say(Year(year) + Cardinal(int64(month)) + "月")
@@ -114,6 +114,14 @@ func (r *reader) isoDate(year string) bool {
 		}
 	}
 	return true
+}
+
+// continues reports whether a code that ends before s goes on in it.
+func continues(s string) bool {
+	if s == "" || isLetter(s[0]) {
+		return s != ""
+	}
+	return len(s) > 1 && strings.IndexByte("-_/.*#", s[0]) >= 0 && (isDigit(s[1]) || isLetter(s[1]))
 }
 
 // until reads the end of a span of dates without its year: 2026.11.27-12.3.

@@ -3,6 +3,7 @@ package speech
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -168,5 +169,7 @@ func markOf(r rune) rune {
 func isHan(r rune) bool {
 	return r >= 0x4E00 && r <= 0x9FFF || r > 0x2E7F && unicode.Is(unicode.Han, r)
 }
+
+func isLatin(r rune) bool { return r < utf8.RuneSelf && isLetter(byte(r)) }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

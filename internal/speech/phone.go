@@ -2,7 +2,6 @@ package speech
 
 import (
 	"strings"
-	"unicode/utf8"
 )
 
 // masked reads digits whose middle is starred: only the end is said.
@@ -139,7 +138,7 @@ func (r *reader) stars() {
 		r.at++
 	}
 	before := r.before(start)
-	word := isHan(before) || before < utf8.RuneSelf && isLetter(byte(before))
+	word := isHan(before) || isLatin(before)
 	switch {
 	case r.at-start == 1 && r.spokenOf(start):
 		r.star('*')

@@ -86,7 +86,7 @@ func (r *reader) ratio(n int) bool {
 // secluded reports whether only signs stand around the text from here to end.
 func (r *reader) secluded(end int) bool {
 	next, _ := utf8.DecodeRuneInString(r.in[end:])
-	word := func(ch rune) bool { return isHan(ch) || ch < utf8.RuneSelf && isLetter(byte(ch)) }
+	word := func(ch rune) bool { return isHan(ch) || isLatin(ch) }
 	return !word(r.before(r.at)) && !word(next)
 }
 
@@ -233,7 +233,7 @@ func (r *reader) sign() {
 	case c == '+' && r.spaced(): // the country of a telephone number
 	case c == '-' && before != ' ' && (r.alike(r.at-1) || size > 0 && isHan(before) && r.follows(size, string(before))):
 		r.say("至")
-	case c == '+' && (size > 0 || r.at < len(r.in) && isLetter(r.in[r.at]) && (number || before < utf8.RuneSelf && isLetter(byte(before)))):
+	case c == '+' && (size > 0 || r.at < len(r.in) && isLetter(r.in[r.at]) && (number || isLatin(before))):
 		r.say("加")
 	case size > 0 && (apart || !number && r.below(size)):
 		r.say("负")

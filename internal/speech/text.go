@@ -196,12 +196,12 @@ func (r *reader) hash() {
 	before := r.before(r.at - 1)
 	n := r.run(0)
 	switch {
-	case n == 0 && !isNumeral(before) && (r.follows(0, "键", "号") && (before >= utf8.RuneSelf || !isLetter(byte(before))) || r.mark == 0 && r.after("按", "以")):
+	case n == 0 && !isNumeral(before) && !isLatin(before) && (r.follows(0, "键", "号") || r.mark == 0 && r.after("按", "以")):
 		r.say("井")
 		if !r.follows(0, "号") {
 			r.say("号")
 		}
-	case isNumeral(before), n == 0 && before < utf8.RuneSelf && isLetter(byte(before)):
+	case isNumeral(before), n == 0 && isLatin(before):
 		if !r.follows(0, "号") {
 			r.say("号")
 		}
@@ -249,8 +249,8 @@ func (r *reader) compare(sign rune) {
 	before := r.before(r.at - 1)
 	_, size := scanNumber(r.in, r.at)
 	next, _ := utf8.DecodeRuneInString(r.rest())
-	word := isHan(before) || before < utf8.RuneSelf && isLetter(byte(before))
-	left := isNumeral(before) && (size > 0 || isHan(next) || before < utf8.RuneSelf && next < utf8.RuneSelf && isLetter(byte(next)))
+	word := isHan(before) || isLatin(before)
+	left := isNumeral(before) && (size > 0 || isHan(next) || isLatin(next))
 	if sign == '<' && opens(r.in[r.at:]) || sign == '>' && closes(r.in[max(0, r.at-1-maxUnit):r.at-1]) {
 		r.pause('，')
 		return
