@@ -229,13 +229,20 @@ func (n *node) openFiles(ctx context.Context) (counts []float64) {
 	return counts
 }
 
-// dripAll lets so many drip until ctx ends. The function it returns waits for
-// all of them and says what kept any from it.
-func dripAll(ctx context.Context, connections int, addr string) (wait func() error) {
+// dripEvery is how long each waits between two bytes.
+const dripEvery = 500 * time.Millisecond
+
+// dripAll lets so many drip until ctx ends, one after the other, so that what it
+// costs to drip does not come all at once. The function it returns waits for all
+// of them and says what kept any from it.
+func dripAll(ctx context.Context, connections int, addr string) (ended func() error) {
 	var dripping sync.WaitGroup
 	errs := make([]error, connections)
 	for i := range connections {
-		dripping.Go(func() { errs[i] = drip(ctx, addr) })
+		dripping.Go(func() {
+			wait(ctx, time.Duration(i)*dripEvery/time.Duration(connections))
+			errs[i] = drip(ctx, addr)
+		})
 	}
 	return func() error {
 		dripping.Wait()
@@ -261,7 +268,7 @@ func drip(ctx context.Context, addr string) error {
 		}
 		_, err = io.WriteString(conn, "GET /api/v1/notices HTTP/1.1\r\nHost: a\r\nX: ")
 		for err == nil && ctx.Err() == nil {
-			wait(ctx, 500*time.Millisecond)
+			wait(ctx, dripEvery)
 			_, err = io.WriteString(conn, "x")
 		}
 		_ = conn.Close()
