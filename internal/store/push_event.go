@@ -286,9 +286,6 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 		if err != nil {
 			return err
 		}
-		if err != nil {
-			return err
-		}
 		_, err = tx.ExecContext(ctx, `
 			UPDATE delivery
 			   SET state = 'digested', parent_n = $1
