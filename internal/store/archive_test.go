@@ -50,7 +50,7 @@ func TestArchiveOfOldDatabase(t *testing.T) {
 			t.Fatal(want.Total, err)
 		}
 		_ = s.Close()
-		storetest.Exec(t, storetest.Raw(t, u), `DELETE FROM tally WHERE scope >= 't:'`, `DROP INDEX tally_scope`, `DELETE FROM goose_db_version WHERE version_id >= 9`)
+		storetest.Exec(t, storetest.Raw(t, u), `DELETE FROM tally WHERE scope >= 't:'`, `DROP INDEX tally_scope`, `DROP TABLE push_tally`, `DELETE FROM goose_db_version WHERE version_id >= 9`)
 		got, err := storetest.Open(t, u).Archive(context.Background(), "", "")
 		if err != nil || got.Total != want.Total || !slices.Equal(got.Types, want.Types) || !slices.Equal(got.Periods, want.Periods) {
 			t.Errorf("after the upgrade %v\n%+v, want\n%+v", err, got, want)
