@@ -146,6 +146,45 @@ func TestP10Quota(t *testing.T) {
 	})
 }
 
+// TestP10CountedTwice: cards that another worker has taken meanwhile use no room of
+// the day, and those behind them do not wait for the next.
+func TestP10CountedTwice(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(3)
+		due, err := b.store.Look(t.Context(), 10, b.now())
+		if err != nil || len(due.Deliveries) != 3 {
+			t.Fatal(len(due.Deliveries), err)
+		}
+		var plan []disclosure.Planned
+		for _, d := range due.Deliveries {
+			plan = append(plan, planned(d))
+		}
+		take := func(owner string, plan []disclosure.Planned) int {
+			list, err := b.store.Take(t.Context(), owner, plan, func(string, string) int { return 2 }, b.now(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list)
+		}
+		if n := take("w1", plan[:1]); n != 1 {
+			t.Fatalf("the first took %d", n)
+		}
+		if n := take("w2", plan); n != 0 {
+			t.Fatalf("the second took %d", n)
+		}
+		again, err := b.store.Look(t.Context(), 10, b.now())
+		if err != nil || len(again.Deliveries) != 2 {
+			t.Fatalf("%d are due today, %v; want 2", len(again.Deliveries), err)
+		}
+		if n := take("w2", plan[1:]); n != 1 {
+			t.Errorf("then it took %d, want the one that is left of the day", n)
+		}
+		if last, err := b.store.Look(t.Context(), 10, b.now()); err != nil || len(last.Deliveries) != 0 {
+			t.Errorf("%d are due beyond the day's room, %v", len(last.Deliveries), err)
+		}
+	})
+}
+
 // TestP10ParkedByWeChat: WeChat's own word parks the API until midnight.
 func TestP10ParkedByWeChat(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

@@ -145,9 +145,11 @@ func (t *taking) call(ctx context.Context, k call, list []*disclosure.Planned) (
 		}
 	}
 	if lost := len(list) - len(held); lost > 0 {
-		err = returnQuota(ctx, t.tx, k.quotaKey, lost, t.now)
+		// Somebody else was there first, and room was counted for these twice: whether
+		// the others must wait for tomorrow is seen at the next look.
+		return nil, returnQuota(ctx, t.tx, k.quotaKey, lost, t.now)
 	}
-	return over, err
+	return over, nil
 }
 
 // rest writes what is not sent now. It has spent no attempt.
