@@ -134,7 +134,19 @@ func TestKioskListIsDragged(t *testing.T) {
 	at := eval[[]float64](b, `(() => { const r = document.querySelector(".list").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2] })()`)
 	b.drag(at[0], at[1], -600)
 	b.until(5*time.Second, `document.querySelector(".list").scrollTop > 300 && document.querySelector(".view-sector")`)
-	b.tap("button", "上一页")
+	// It rolls on by itself, how far is the glass's affair.
+	b.until(5*time.Second, `(() => {
+		const top = document.querySelector(".list").scrollTop, now = performance.now()
+		if (window.restTop !== top) [window.restTop, window.restAt] = [top, now]
+		return now - window.restAt > 300 })()`)
+	for range 20 {
+		if eval[bool](b, `document.getElementById("previous").disabled`) {
+			break
+		}
+		before := eval[float64](b, `document.querySelector(".list").scrollTop`)
+		b.tap("button", "上一页")
+		b.until(5*time.Second, fmt.Sprintf(`document.querySelector(".list").scrollTop < %f`, before))
+	}
 	b.until(5*time.Second, `document.querySelector(".list").scrollTop < 2 && document.getElementById("previous").disabled`)
 	for range 20 {
 		if eval[bool](b, `document.getElementById("next").disabled`) {
