@@ -188,15 +188,21 @@ func (p *program) printChecks(asJSON bool, results []checkResult) error {
 	return err
 }
 
-func (p *program) checkDatabase(ctx context.Context, c *config) (string, error) {
-	if path := c.sqliteFile(); path != "" {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return path + " 还没有建立，serve 会建立它", nil
-		}
+// lookAt opens the database to read only; it is nil while its file is not there.
+func (c *config) lookAt(ctx context.Context) (*store.Store, error) {
+	if _, missing, err := c.lacksFile(); err != nil || missing {
+		return nil, err
 	}
-	s, err := store.Open(ctx, store.Options{URL: c.Database, MustExist: true, ReadOnly: true})
+	return store.Open(ctx, store.Options{URL: c.Database, MustExist: true, ReadOnly: true})
+}
+
+func (p *program) checkDatabase(ctx context.Context, c *config) (string, error) {
+	s, err := c.lookAt(ctx)
 	if err != nil {
 		return "", err
+	}
+	if s == nil {
+		return c.sqliteFile() + " 还没有建立，serve 会建立它", nil
 	}
 	defer func() { _ = s.Close() }()
 	head, err := s.Head(ctx)

@@ -18,7 +18,6 @@ import (
 
 	"gongkai/handlers"
 	"gongkai/internal/disclosure"
-	"gongkai/internal/store"
 )
 
 // hotlineConfig is the configuration of the telephone hotline.
@@ -150,14 +149,12 @@ func (c *hotlineConfig) unknownSectors(catalog *disclosure.Catalog) []string {
 
 // checkHotline is what doctor says of the hotline's settings.
 func checkHotline(ctx context.Context, c *config) (string, error) {
-	if path := c.sqliteFile(); path != "" {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return "数据库还没有建立，领域代码未核对", nil
-		}
-	}
-	s, err := store.Open(ctx, store.Options{URL: c.Database, MustExist: true, ReadOnly: true})
+	s, err := c.lookAt(ctx)
 	if err != nil {
 		return "", err
+	}
+	if s == nil {
+		return "数据库还没有建立，领域代码未核对", nil
 	}
 	defer func() { _ = s.Close() }()
 	head, err := s.Head(ctx)
