@@ -212,7 +212,7 @@ const (
 )
 
 // startPocketBase starts the peer with the same rows, filled on the first run;
-// nil where it could not be built.
+// nil where it could not be built. Half of a filling is not kept.
 func (s settings) startPocketBase(ctx context.Context, notices int) (*server, error) {
 	program := filepath.Join(s.dir, "pocketbase")
 	if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
@@ -228,11 +228,26 @@ func (s settings) startPocketBase(ctx context.Context, notices int) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	dir := filepath.Join(s.dir, fmt.Sprintf("pb%d", notices))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.RemoveAll(dir + ".part"); err != nil {
+			return nil, err
+		}
+		fill := exec.CommandContext(ctx, program, "fill", dir+".part", database)
+		inGroup(fill)
+		fill.Stderr = os.Stderr
+		if err := fill.Run(); err != nil {
+			return nil, fmt.Errorf("filling PocketBase: %w", err)
+		}
+		if err := os.Rename(dir+".part", dir); err != nil {
+			return nil, err
+		}
+	}
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program, filepath.Join(s.dir, fmt.Sprintf("pb%d", notices)), database, addr)
+	cmd := exec.CommandContext(ctx, program, "serve", dir, addr)
 	return run(cmd, "http://"+addr, "http://"+addr+"/api/health")
 }
 

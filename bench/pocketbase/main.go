@@ -2,11 +2,13 @@
 // with the same rows, indexes and fields. It is a module of its own because
 // PocketBase wants a newer Go.
 //
-//	pocketbase DATA_DIR GONGKAI_DB ADDRESS
+//	pocketbase fill DATA_DIR GONGKAI_DB
+//	pocketbase serve DATA_DIR ADDRESS
 package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -20,18 +22,21 @@ import (
 
 func main() {
 	if len(os.Args) != 4 {
-		log.Fatal("usage: pocketbase DATA_DIR GONGKAI_DB ADDRESS")
+		log.Fatal("usage: pocketbase fill DATA_DIR GONGKAI_DB | serve DATA_DIR ADDRESS")
 	}
-	app := pocketbase.NewWithConfig(pocketbase.Config{DefaultDataDir: os.Args[1], HideStartBanner: true})
-	if err := app.Bootstrap(); err != nil {
-		log.Fatal(err)
-	}
-	if _, err := app.FindCollectionByNameOrId("notices"); err != nil {
-		if err := fill(app, os.Args[2]); err != nil {
-			log.Fatal(err)
+	app := pocketbase.NewWithConfig(pocketbase.Config{DefaultDataDir: os.Args[2], HideStartBanner: true})
+	err := app.Bootstrap()
+	if err == nil {
+		switch os.Args[1] {
+		case "fill":
+			err = fill(app, os.Args[3])
+		case "serve":
+			err = apis.Serve(app, apis.ServeConfig{HttpAddr: os.Args[3]})
+		default:
+			err = fmt.Errorf("%q is neither fill nor serve", os.Args[1])
 		}
 	}
-	if err := apis.Serve(app, apis.ServeConfig{HttpAddr: os.Args[3]}); err != nil {
+	if err = errors.Join(err, app.ClearBootstrap()); err != nil {
 		log.Fatal(err)
 	}
 }
