@@ -18,13 +18,15 @@ import (
 	"time"
 )
 
-// binary builds the program once for the tests that run it as its users do.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gongkai-test-")
-	if err != nil {
+// built is the folder of the program that the tests run as its users do.
+var built string
+
+// binary builds it once, for the first test that asks.
+var binary = sync.OnceValues(func() (path string, err error) {
+	if built, err = os.MkdirTemp("", "gongkai-test-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "gongkai")
+	path = filepath.Join(built, "gongkai")
 	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -34,8 +36,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil && code == 0 {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
