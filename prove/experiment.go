@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -131,18 +130,6 @@ func freeMiB(dir string) (uint64, error) {
 		return 0, fmt.Errorf("temporary directory: %w", err)
 	}
 	return fs.Bavail * uint64(fs.Bsize) >> 20, nil
-}
-
-// freePorts holds as many ports at once as an experiment needs.
-func freePorts(n int) error {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("%d free ports are needed on 127.0.0.1: %w", n, err)
-		}
-		defer func() { _ = l.Close() }()
-	}
-	return nil
 }
 
 // row is a line of the table.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -118,8 +117,12 @@ func (l *lab) through(server string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
 	l.count++
-	p := toxiproxy.NewProxy(l.tox, fmt.Sprintf("wire%d", l.count), "127.0.0.1:0", u.Host)
+	p := toxiproxy.NewProxy(l.tox, fmt.Sprintf("wire%d", l.count), addr, u.Host)
 	if err := p.Start(); err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
 	}
@@ -229,14 +232,6 @@ func (l *lab) launch(ctx context.Context, binary string, env []string, args ...s
 	l.nodes = append(l.nodes, n)
 	l.mu.Unlock()
 	return n, n.waitReady(ctx)
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("no free port on 127.0.0.1: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // begin starts the process, anew after a kill.

@@ -104,7 +104,7 @@ func TestVerdicts(t *testing.T) {
 // are no descriptors for them.
 func TestNoFreePorts(t *testing.T) {
 	if os.Getenv("PROVE_PORTS") != "" {
-		if err := freePorts(12); err == nil || !strings.Contains(err.Error(), "12 free ports are needed on 127.0.0.1") {
+		if err := freePorts(12); err == nil || !strings.Contains(err.Error(), "12 free ports are needed: no free port on 127.0.0.1") {
 			t.Errorf("it says %v", err)
 		}
 		return
