@@ -532,7 +532,7 @@ func qrImage(text, title string) (string, error) {
 //
 //	@Summary	页面的样式、脚本和图标
 //	@Tags		页面
-//	@Produce	text/css,text/javascript,image/svg+xml
+//	@Produce	text/css,text/javascript,image/svg+xml,image/png
 //	@Param		file	path		string	true	"文件名，含内容的散列值"
 //	@Success	200		{string}	string
 //	@Failure	404		{object}	Problem

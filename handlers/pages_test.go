@@ -234,8 +234,12 @@ func TestHostileNotice(t *testing.T) {
 			t.Errorf("%s leaves the text open", path)
 		}
 	}
-	if !r.holds(`<meta property="og:image" content="https://gongkai.test` + web.AssetPath("icon.svg") + `">`) {
+	shared := web.AssetPath("icon.png") // WeChat shows no SVG
+	if !r.holds(`<meta property="og:image" content="https://gongkai.test` + shared + `">`) {
 		t.Error("a shared link has no picture")
+	}
+	if p := w.get(t, shared); p.header.Get("Content-Type") != "image/png" || !strings.HasPrefix(string(p.body), "\x89PNG") {
+		t.Errorf("the picture of a shared link is %s", p.header.Get("Content-Type"))
 	}
 	if !r.holds(`<script>try{localStorage.elder&&`) {
 		t.Error("the script whose hash is in the policy is not in the page as it is")

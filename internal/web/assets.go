@@ -22,7 +22,7 @@ type Asset struct {
 	Hash string // of Body, part of its address
 }
 
-var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png"}
 
 // assets reads what is embedded once: every asset by its name.
 var assets = sync.OnceValue(func() map[string]Asset {

@@ -28,7 +28,7 @@ import (
 //
 //go:generate go tool -modfile=../../tools/go.mod templ generate -log-level=error
 //go:generate sed -i "/^.. templ: version/{n;s/^package/\\n&/}" layout_templ.go lists_templ.go notice_templ.go service_templ.go
-//go:generate go tool esbuild src/h5.ts src/kiosk.ts src/sw.ts src/wechat.ts src/h5.css src/kiosk.css src/icon.svg --loader:.svg=copy --bundle --minify --charset=utf8 --target=es2017,chrome66,safari12 --supported:destructuring=true --legal-comments=none --outdir=dist --log-level=warning
+//go:generate go tool esbuild src/h5.ts src/kiosk.ts src/sw.ts src/wechat.ts src/h5.css src/kiosk.css src/icon.svg src/icon.png --loader:.svg=copy --loader:.png=copy --bundle --minify --charset=utf8 --target=es2017,chrome66,safari12 --supported:destructuring=true --legal-comments=none --outdir=dist --log-level=warning
 
 // Site is what every page says of the site itself.
 type Site struct {
