@@ -61,6 +61,8 @@ func happened(err error) string {
 		return "打不开“" + path.Path + "”"
 	case errors.Is(err, store.ErrNotDatabase):
 		return "数据库文件不是 SQLite 数据库，或者已经损坏；请核对 --data 和 --database，损坏的请从备份恢复"
+	case errors.Is(err, store.ErrForeignDatabase):
+		return "数据库文件是别的程序的，没有改动；请核对 --data 和 --database"
 	case errors.Is(err, context.Canceled):
 		return "已中断"
 	case errors.As(err, new(*url.Error)), errors.As(err, new(net.Error)):

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gongkai/internal/store"
 )
 
 // What goes wrong outside the program is told in Chinese before the system's own
@@ -49,7 +51,8 @@ func TestTheSystemsWordsComeSecond(t *testing.T) {
 		}
 	}
 	for err, want := range map[error]string{
-		context.Canceled: "已中断（",
+		context.Canceled:         "已中断（",
+		store.ErrForeignDatabase: "数据库文件是别的程序的，没有改动；",
 		&os.PathError{Op: "open", Path: "甲", Err: os.ErrPermission}:                            "没有权限打开“甲”（",
 		fmt.Errorf("列表：%w", io.ErrUnexpectedEOF):                                               "列表：",
 		fmt.Errorf("x: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}): "连接不上（",

@@ -22,6 +22,10 @@ var ErrNewerSchema = errors.New("store: the database was upgraded by a newer ver
 // it looks so.
 var ErrNotDatabase = errors.New("store: not a SQLite database")
 
+// ErrForeignDatabase means that the SQLite file is another program's. Nothing was
+// changed in it.
+var ErrForeignDatabase = errors.New("store: the SQLite file is the database of another program")
+
 func (s *Store) provider() (*goose.Provider, error) {
 	sub, err := fs.Sub(migrations, s.d.migrations)
 	if err != nil {
@@ -73,6 +77,9 @@ func overtaken(err error) bool {
 }
 
 func (s *Store) upgrade(ctx context.Context) error {
+	if err := s.refuseForeign(ctx); err != nil {
+		return err
+	}
 	p, err := s.provider()
 	if err != nil {
 		return err
@@ -88,7 +95,28 @@ func (s *Store) upgrade(ctx context.Context) error {
 	return nil
 }
 
+// refuseForeign keeps our tables out of a file that has others. It asks a
+// connection that changes nothing, not even the kind of journal.
+func (s *Store) refuseForeign(ctx context.Context) error {
+	if s.file == "" {
+		return nil
+	}
+	var tables, ours int
+	err := s.r.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'feed_head') FROM sqlite_schema
+		WHERE type = 'table' AND name <> 'goose_db_version' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&tables, &ours)
+	if err != nil {
+		return fmt.Errorf("store: schema: %w", fault(err))
+	}
+	if tables > 0 && ours == 0 {
+		return fmt.Errorf("%w: %s", ErrForeignDatabase, s.file)
+	}
+	return nil
+}
+
 func (s *Store) checkVersion(ctx context.Context) error {
+	if err := s.refuseForeign(ctx); err != nil {
+		return err
+	}
 	p, err := s.provider()
 	if err != nil {
 		return err

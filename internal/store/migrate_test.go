@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -44,6 +45,30 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 			t.Errorf("refusing changed %v", diff)
 		}
 	})
+}
+
+// TestForeignDatabaseIsRefused: the file of another program stays as it is, to
+// the byte.
+func TestForeignDatabaseIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "other.db")
+	db := storetest.Raw(t, "sqlite:"+file)
+	storetest.Exec(t, db, `CREATE TABLE customer (name TEXT)`, `INSERT INTO customer VALUES ('甲')`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := "sqlite:" + file
+	for _, o := range []store.Options{{URL: u}, {URL: u, ReadOnly: true}, {URL: u, MustExist: true}} {
+		if _, err := open(t, o); !errors.Is(err, store.ErrForeignDatabase) {
+			t.Errorf("Open(%+v) = %v, want ErrForeignDatabase", o, err)
+		}
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("refusing changed the file, %v", err)
+	}
 }
 
 // TestReopenChangesNothing: opening a database again writes nothing.
