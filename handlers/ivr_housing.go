@@ -105,7 +105,7 @@ func pressTail(ctx context.Context, c *call, _ string) error {
 		c.missedOnce()
 		return nil
 	}
-	c.node, c.page, c.typed = nodeResult, row, ""
+	c.node, c.page, c.typed = nodeResult, row, c.rowSum(rows[row])
 	return nil
 }
 
@@ -258,14 +258,26 @@ func (c *call) ownRow(ctx context.Context, rows []residentRow, tail string) (int
 	return found, err == nil, err
 }
 
+// rowSum tells a row from all others of the list and from itself corrected, and
+// nothing of what it says.
+func (c *call) rowSum(row residentRow) string {
+	return c.hash("row", strings.Join([]string{row.No, row.Tail, row.Said}, "\x00"))
+}
+
+// showResult says the row that was proved to be the caller's. In a list that was
+// corrected since, another may stand at its place.
 func showResult(ctx context.Context, c *call, s *screen) error {
 	rows, err := c.residents(ctx)
-	if gone(err) || err == nil && c.page >= len(rows) {
+	if gone(err) {
 		c.note, c.chosen, c.node = c.note+"这条公告已撤回。", 0, nodeHousing
 		return showList(ctx, c, s)
 	}
 	if err != nil {
 		return err
+	}
+	if c.page >= len(rows) || c.rowSum(rows[c.page]) != c.typed {
+		c.note, c.page, c.typed, c.node = c.note+"名单已更正，请重新查询。", 0, "", nodeOwn
+		return showOwn(ctx, c, s)
 	}
 	said := speech.Shorten(rows[c.page].Said, pageLimit)
 	s.prompt = lastDigits(rows[c.page].No) + "的结果是，" + strings.TrimRight(said, "，；、") + "。" +

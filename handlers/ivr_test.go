@@ -298,6 +298,32 @@ func TestIVR14OwnResult(t *testing.T) {
 	}
 }
 
+// TestIVR14Corrected says nobody the row of another that a correction has put in
+// the place of theirs.
+func TestIVR14Corrected(t *testing.T) {
+	w := hotlineWorld(t)
+	p := w.dial(t)
+	own := p.press(everyNode["result"]...)
+	p.press("9")
+	p.hears("王某")
+	found := w.get(t, "/api/v1/notices?type="+housing)
+	staff := w.call(t, "GET", "/api/v1/staff/notices/"+found.text("items.0.id"), opts{as: "editor"})
+	rows := append([]any{object{"acceptance_no": "TH20260017", "applicant": "赵小刚", "id_number": idNumber, "estate": "示范家园", "building": "1号楼"}},
+		staff.at("fields.allocation_results").([]any)...)
+	id := w.step(t, "editor", found.text("items.0.id"), "correct", object{"changes": object{"allocation_results": rows}, "reason": "漏列一户"}).text("id")
+	w.step(t, "editor", id, "submit", nil)
+	w.step(t, "reviewer", id, "publish", nil)
+	w.advance(time.Minute)
+	for _, p.last = range []heard{own, p.last} {
+		if got := p.press("9"); got.node() != "own" || strings.Contains(got.Prompt, "赵") {
+			t.Errorf("after the correction: %s", got.Prompt)
+		}
+		p.hears("名单已更正，请重新查询")
+	}
+	p.press("8420260018", "0006")
+	p.hears("王某")
+}
+
 // TestIVR14CallingAgain tries no more ends of a number than the web does, from
 // however many calls without a caller's number, and answers a number nobody has
 // alike.

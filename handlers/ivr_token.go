@@ -22,7 +22,7 @@ type callState struct {
 	chosen int      // 1-based index into ids of the notice open, 0 for none
 	from   string   // the node a notice or project was opened from
 	more   bool     // the list goes on
-	typed  string   // of the step before: digits typed, or a telephone number encrypted
+	typed  string   // of the step before: digits typed, a telephone number encrypted, or the sum of one's own row
 	silent int      // silences in a row
 	wrong  int      // keys in a row that made no sense
 	tries  int      // failed look-ups of one's own result
