@@ -240,10 +240,10 @@ func (c *Catalog) ReviewAmendment(original Notice, changed, by Content, today wo
 }
 
 // concerned reports whether a correction has to do with the use: it moves one of
-// its dates, or comes while the deadline it must keep clear of is still ahead.
+// its dates, or the deadline it must keep clear of is still ahead, or is again.
 func (c *Catalog) concerned(was, is Content, k clause, o occasion) bool {
 	if slices.Contains(k.From, anchorCorrected) {
-		return o.day(was, k.To).Compare(o.corrected) >= 0
+		return o.day(was, k.To).Compare(o.corrected) >= 0 || o.day(is, k.To).Compare(o.corrected) >= 0
 	}
 	before, _ := o.from(was, k.RuleUse)
 	after, _ := o.from(is, k.RuleUse)

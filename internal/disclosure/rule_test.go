@@ -323,6 +323,8 @@ func TestReviewOfAmendments(t *testing.T) {
 		"shortly before the deadline":  {tender, tender.Content, correction, "2026-12-24", "D6 date.too_early"},
 		"shortly before, but moved on": {tender, moved(tender, "2027-01-20T09:30:00+08:00"), correction, "2026-12-24", ""},
 		"after the deadline":           {tender, tender.Content, correction, "2027-01-08", ""},
+		"after it, and reopened":       {tender, moved(tender, "2027-01-12T09:30:00+08:00"), correction, "2027-01-08", "D6 date.too_early"},
+		"after it, reopened for long":  {tender, moved(tender, "2027-01-25T09:30:00+08:00"), correction, "2027-01-08", ""},
 		"a penalty revoked in time": {penalty, penalty.Content, by("construction", "termination", RelationTerminates,
 			map[string]any{"terminated_on": "2026-11-23"}), "2026-11-26", ""},
 		"a penalty revoked and left": {penalty, penalty.Content, by("construction", "termination", RelationTerminates,
