@@ -322,12 +322,17 @@ func (s *Service) Publish(ctx context.Context, r disclosure.Request, ref disclos
 // correction or termination.
 func (s *Service) withAmendment(ctx context.Context, t disclosure.Transition) ([]disclosure.Transition, error) {
 	id, how := t.Notice.Amends()
-	if id == "" || t.Action != disclosure.ActionPublish {
+	if id == "" {
 		return []disclosure.Transition{t}, nil
 	}
 	original, err := s.Store.Staff(ctx, disclosure.NoticeRef{ID: id})
 	if err != nil {
 		return nil, err
+	}
+	if t.Action == disclosure.ActionSchedule {
+		// At its hour the system acts, which may do all; whoever approves is asked now.
+		_, err := original.Amend(t.Notice, original.Content, t.Actor, t.At)
+		return []disclosure.Transition{t}, err
 	}
 	changed, lookups := original.Content, []disclosure.Lookup(nil)
 	if how == disclosure.RelationCorrects {

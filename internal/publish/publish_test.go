@@ -138,6 +138,33 @@ func TestReleaseOfWhatIsNoLongerValid(t *testing.T) {
 	})
 }
 
+// Who may not decide on the original may not have its correction published by
+// waiting either: at the hour nobody is there to be asked.
+func TestScheduledCorrectionOfAnotherBody(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		original := d.published("原公告")
+		n := d.status(original)
+		correction, err := n.Correction(map[string]json.RawMessage{"title": json.RawMessage(`"新标题"`)}, "有误")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := n.Catalog.Bodies[0].ID
+		if other == n.Body {
+			other = n.Catalog.Bodies[1].ID
+		}
+		correction.Body = other
+		id := d.ok(d.Create(t.Context(), as(storetest.Editor), correction)).ID
+		d.ok(d.Submit(t.Context(), as(storetest.Editor), ref(id), disclosure.Acknowledgement{}))
+		scoped := storetest.Reviewer
+		scoped.Bodies = []string{other}
+		for _, at := range []time.Time{{}, d.now.Add(time.Hour)} {
+			_, err := d.Publish(t.Context(), as(scoped), ref(id), disclosure.Approval{PublishAt: at})
+			d.want(err, disclosure.CodeScope)
+		}
+		d.ok(d.Publish(t.Context(), as(storetest.Reviewer), ref(id), disclosure.Approval{PublishAt: d.now.Add(time.Hour)}))
+	})
+}
+
 // However many instances look for what is due, each notice is released once.
 func TestReleaseByManyInstances(t *testing.T) {
 	each(t, func(t *testing.T, d *desk) {
