@@ -54,10 +54,12 @@ func (s *Service) once(ctx context.Context, r disclosure.Request, step func() (i
 		return res, err
 	}
 	id, err := step()
-	if errors.Is(err, &disclosure.Error{Code: disclosure.CodeIdemClash}) {
-		// The same request ran beside this one and came first.
-		res, _, err := s.replay(ctx, r)
-		return res, err
+	if refused := new(disclosure.Error); errors.As(err, &refused) {
+		// The same request may have run beside this one and come first: its
+		// receipt is in the way, or the notice has moved on by it.
+		if res, done, again := s.replay(ctx, r); done || again != nil {
+			return res, again
+		}
 	}
 	if err != nil || id == "" {
 		return disclosure.Outcome{}, err

@@ -230,6 +230,33 @@ func TestSameRequestAtOnce(t *testing.T) {
 	})
 }
 
+// A request sent again while the first is under way finds the notice already
+// moved on; it is told of the first all the same.
+func TestSameStepWhileUnderWay(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		id := d.ok(d.Create(t.Context(), as(storetest.Editor), d.draft("甲"))).ID
+		r := disclosure.Request{Actor: storetest.Editor, Key: "k", Digest: "d"}
+		submit := func() (disclosure.Outcome, error) {
+			return d.Submit(t.Context(), r, ref(id), disclosure.Acknowledgement{})
+		}
+		late := r // has looked for a receipt and found none yet
+		o, err := d.Once(t.Context(), late, func() (string, error) {
+			d.ok(submit())
+			_, err := d.Submit(t.Context(), as(storetest.Editor), ref(id), disclosure.Acknowledgement{})
+			return "", err
+		})
+		if err != nil || !o.Replayed || o.ID != id || o.Status != disclosure.StatusSubmitted {
+			t.Errorf("the second is told %v: %q is %s, replayed %t", err, o.ID, o.Status, o.Replayed)
+		}
+		late.Key = "another"
+		_, err = d.Once(t.Context(), late, func() (string, error) {
+			_, err := d.Submit(t.Context(), as(storetest.Editor), ref(id), disclosure.Acknowledgement{})
+			return "", err
+		})
+		d.want(err, disclosure.CodeState)
+	})
+}
+
 // Of steps that exclude each other one is taken, and the others are told why
 // not.
 func TestStepsAtOnce(t *testing.T) {
