@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -32,20 +33,27 @@ func newBackupCreate(p *program) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	storeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s, err := p.open(cmd)
+		c, err := p.loadExisting(cmd)
+		if err != nil {
+			return err
+		}
+		if c.sqliteFile() == "" {
+			return usage("%s", postgresAdvice)
+		}
+		s, err := c.lookAt(cmd.Context()) // as it is: a backup before an upgrade has the schema of before
 		if err != nil {
 			return err
 		}
 		defer func() { _ = s.Close() }()
-		path := filepath.Join(s.config.Data, "backups", p.now().Format("gongkai-20060102-150405.db"))
+		path := filepath.Join(c.Data, "backups", p.now().Format("gongkai-20060102-150405.db"))
 		if len(args) == 1 {
 			path = args[0]
 		} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
 		err = s.Backup(cmd.Context(), path)
-		if errors.Is(err, store.ErrNotSQLite) {
-			return usage("%s", postgresAdvice)
+		if errors.Is(err, fs.ErrExist) {
+			return usage("%s 已经存在；备份不覆盖已有的文件，请换一个名字", path)
 		}
 		if err != nil {
 			return err
@@ -105,10 +113,10 @@ func newBackupRestore(p *program) *cobra.Command {
 			return err
 		}
 		defer func() { _ = lock.Close() }()
-		if _, err := os.Stat(target); err == nil {
-			return usage("%s 已经存在；请先把它和它的 -wal、-shm 文件移走", target)
-		}
 		r, err := store.Restore(cmd.Context(), args[0], target, p.now())
+		if errors.Is(err, store.ErrOccupied) {
+			return usage("%s 已经存在，或者还有它的日志；请先把它和它的 -wal、-shm、-journal 文件一起移走：日志留下会毁掉恢复的数据库", target)
+		}
 		if errors.Is(err, store.ErrDamaged) {
 			return faulty("备份已损坏，没有恢复：%w", err)
 		}
@@ -129,7 +137,11 @@ func newAudit(p *program) *cobra.Command {
 	asJSON := jsonFlag(verify)
 	storeFlags(verify)
 	verify.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, err := p.open(cmd)
+		c, err := p.loadExisting(cmd)
+		if err != nil {
+			return err
+		}
+		s, err := c.lookAt(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
+
+	"gongkai/internal/store"
 )
 
 // listeners are the sockets of a server, and the lock on its SQLite file. All
@@ -111,7 +113,7 @@ func lockFile(database string, inherited *os.File) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(database), 0o750); err != nil {
 		return nil, fmt.Errorf("数据目录：%w", err)
 	}
-	f, err := os.OpenFile(database+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := store.OpenFile(database + ".lock")
 	if err != nil {
 		return nil, fmt.Errorf("锁文件：%w", err)
 	}

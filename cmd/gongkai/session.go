@@ -42,6 +42,15 @@ func (s *session) Close() error {
 // running server, which sees what the command writes within a second. A
 // database that is not there is a mistyped directory, not an empty one.
 func (p *program) open(cmd *cobra.Command) (*session, error) {
+	c, err := p.loadExisting(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return p.openConfigured(cmd.Context(), c)
+}
+
+// loadExisting reads the configuration and refuses a database that is not there.
+func (p *program) loadExisting(cmd *cobra.Command) (*config, error) {
 	c, err := p.load(cmd)
 	if err != nil {
 		return nil, err
@@ -56,7 +65,7 @@ func (p *program) open(cmd *cobra.Command) (*session, error) {
 	if missing {
 		return nil, usage("没有数据库 %s；请用 --data 或 GONGKAI_DATA 指明服务的数据目录。新建请先运行 gongkai serve 或 gongkai token create", path)
 	}
-	return p.openConfigured(cmd.Context(), c)
+	return c, nil
 }
 
 // lacksFile tells whether the SQLite file is not there yet, and its full path;

@@ -29,10 +29,14 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if s.file == "" {
 		return ErrNotSQLite
 	}
-	if _, err := os.Stat(path); err == nil {
-		return fmt.Errorf("store: backup: %s is there already", path)
+	f, err := createFile(path) // SQLite would make it readable to all until it is full
+	if err != nil {
+		return fmt.Errorf("store: backup: %w", err)
 	}
-	if _, err := s.w.ExecContext(ctx, `VACUUM INTO $1`, path); err != nil {
+	if err := f.Close(); err != nil {
+		return errors.Join(fmt.Errorf("store: backup: %w", err), os.Remove(path))
+	}
+	if err := s.copyInto(ctx, path); err != nil {
 		return errors.Join(fmt.Errorf("store: backup: %w", fault(err)), os.Remove(path))
 	}
 	crashpoint.Hit("between the parts of", "a backup")
@@ -49,12 +53,27 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
+// copyInto writes the copy; query_only, on a connection that cannot write to the
+// database anyway, would keep it from writing at all.
+func (s *Store) copyInto(ctx context.Context, path string) error {
+	conn, err := s.w.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(ctx, `PRAGMA query_only(0)`); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, `VACUUM INTO $1`, path)
+	return err
+}
+
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("store: backup: %w", err)
 	}
-	return errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func fileSum(path string) (string, error) {
@@ -125,10 +144,28 @@ func VerifyBackup(ctx context.Context, path string) (BackupReport, error) {
 	return r, err
 }
 
+// ErrOccupied means that a restoration would meet another database or what is
+// left of its log, which SQLite would replay over the restored one.
+var ErrOccupied = errors.New("store: there is a database already, or the log of one")
+
+func vacant(target string) error {
+	for _, part := range []string{"", "-wal", "-journal"} {
+		if _, err := os.Lstat(target + part); err == nil {
+			return fmt.Errorf("%w: %s", ErrOccupied, target+part)
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("store: restore: %w", err)
+		}
+	}
+	return nil
+}
+
 // Restore copies a verified backup to a SQLite file that does not exist yet and
 // begins a new epoch in it; see NewEpoch. The file has its name only when that
 // is done: nobody serves a database that would send everything again.
 func Restore(ctx context.Context, backup, target string, now time.Time) (BackupReport, error) {
+	if err := vacant(target); err != nil {
+		return BackupReport{}, err
+	}
 	r, err := VerifyBackup(ctx, backup)
 	if err != nil {
 		return r, err
@@ -174,7 +211,7 @@ func copyFile(from, to string) error {
 		return fmt.Errorf("store: restore: %w", err)
 	}
 	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	out, err := createFile(to)
 	if err != nil {
 		return fmt.Errorf("store: restore: %w", err)
 	}

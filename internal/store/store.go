@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -108,7 +107,7 @@ func (s *Store) openSQLite(o Options) error {
 	}
 	if !o.MustExist && !o.ReadOnly {
 		// SQLite would let the whole machine read it; its journals take its mode.
-		f, err := os.OpenFile(s.file, os.O_CREATE|os.O_RDWR, 0o600)
+		f, err := OpenFile(s.file)
 		if err != nil {
 			return fmt.Errorf("store: open %s: %w", s.file, err)
 		}
