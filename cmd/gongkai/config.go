@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/knadh/koanf/parsers/yaml"
+	koanfyaml "github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/providers/file"
@@ -23,6 +23,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 )
 
 // config is the whole configuration.
@@ -112,6 +113,7 @@ const (
 	defaultFile = "gongkai.yaml"
 
 	layerDefaults = "默认值"
+	layerFlags    = "命令行"
 	databaseFile  = "gongkai.db"
 )
 
@@ -156,7 +158,7 @@ func (p *program) load(cmd *cobra.Command) (*config, error) {
 		{layerDefaults, loadDefaults},
 		{"配置文件", func(l *koanf.Koanf) error { return p.loadFile(l, cmd) }},
 		{"环境变量", p.loadEnv},
-		{"命令行", func(l *koanf.Koanf) error { return loadFlags(l, cmd) }},
+		{layerFlags, func(l *koanf.Koanf) error { return loadFlags(l, cmd) }},
 	}
 	for _, layer := range layers {
 		l := koanf.New(".")
@@ -250,10 +252,34 @@ func (p *program) loadFile(l *koanf.Koanf, cmd *cobra.Command) error {
 		}
 		path = defaultFile
 	}
-	if err := l.Load(file.Provider(path), yaml.Parser()); err != nil {
+	if err := l.Load(file.Provider(path), plainYAML{}); err != nil {
 		return usage("配置文件 %s：%w", path, err)
 	}
 	return nil
+}
+
+// plainYAML is YAML whose numbers stay as they are written: 051566667777 is a
+// telephone number, and no octal one.
+type plainYAML struct{ *koanfyaml.YAML }
+
+// Unmarshal implements koanf.Parser.
+func (plainYAML) Unmarshal(b []byte) (map[string]any, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return nil, err
+	}
+	keepNumbers(&doc)
+	out := map[string]any{}
+	return out, doc.Decode(&out)
+}
+
+func keepNumbers(n *yaml.Node) {
+	if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!int" || tag == "!!float") {
+		n.Tag = "!!str"
+	}
+	for _, child := range n.Content {
+		keepNumbers(child)
+	}
 }
 
 func (p *program) loadEnv(l *koanf.Koanf) error {
@@ -300,8 +326,12 @@ func readSecretFiles(l *koanf.Koanf) error {
 		if err != nil {
 			return usage("%s：%w", name, err)
 		}
+		secret := strings.TrimSpace(string(b))
+		if secret == "" { // and not the default: another database, say
+			return usage("%s 指的文件 %s 是空的", name, l.String(name))
+		}
 		l.Delete(name)
-		if err := l.Load(confmap.Provider(map[string]any{o.key: strings.TrimSpace(string(b))}, "."), nil); err != nil {
+		if err := l.Load(confmap.Provider(map[string]any{o.key: secret}, "."), nil); err != nil {
 			return usage("%s：%w", name, err)
 		}
 	}

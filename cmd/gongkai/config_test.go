@@ -54,6 +54,9 @@ func TestConfigLayers(t *testing.T) {
 		{"section in the environment", []string{"GONGKAI_LIMITS__RATE=9"}, nil, "limits.rate: 9  # 环境变量"},
 		{"list in the environment", []string{"GONGKAI_LIMITS__TRUSTED_PROXIES=10.0.0.1,10.1.0.0/16"}, nil,
 			"limits.trusted_proxies: [10.0.0.1 10.1.0.0/16]  # 环境变量"},
+		{"telephone number, which is no octal one", nil, []string{"--config", write(t, "n.yaml", "ivr:\n  operator: 051566667777\n")}, "ivr.operator: 051566667777  # 配置文件"},
+		{"nor a large one", nil, []string{"--config", write(t, "l.yaml", "ivr:\n  operator: 051588889999\n")}, "ivr.operator: 051588889999  # 配置文件"},
+		{"file of nothing but a remark", nil, []string{"--config", write(t, "r.yaml", "# later\n")}, "listen: 127.0.0.1:8080  # 默认值"},
 		{"flag over environment", []string{"GONGKAI_LISTEN=1.2.3.4:5"}, []string{"--listen", "1.2.3.4:6"}, "listen: 1.2.3.4:6  # 命令行"},
 		{"nested flag", nil, []string{"--log.level", "debug"}, "log.level: debug  # 命令行"},
 		{"flag with a dash", nil, []string{"--ops-listen", "127.0.0.1:1"}, "ops_listen: 127.0.0.1:1  # 命令行"},
@@ -89,6 +92,10 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 		{"broken file", nil, []string{"--config", write(t, "c.yaml", "listen: [\n")}, "c.yaml"},
 		{"missing file", nil, []string{"--config", "/nowhere/gongkai.yaml"}, "/nowhere"},
 		{"missing secret file", []string{"GONGKAI_DATABASE_FILE=/nowhere/x"}, nil, "database_file"},
+		{"empty secret file", []string{"GONGKAI_DATABASE_FILE=" + write(t, "empty", "\n")}, nil, "是空的"},
+		{"WeChat without a secret", []string{"GONGKAI_WECHAT__OFFICIAL__APPID=wx1"}, nil, "wechat.official 须写明"},
+		{"WeChat's mode", []string{"GONGKAI_WECHAT__MINI__APPID=wx1", "GONGKAI_WECHAT__MINI__SECRET=s3cret", "GONGKAI_WECHAT__MINI__TOKEN=t", "GONGKAI_WECHAT__MINI__MODE=sfae"}, nil, "现在是“sfae”"},
+		{"WeChat's key", []string{"GONGKAI_WECHAT__MINI__APPID=wx1", "GONGKAI_WECHAT__MINI__SECRET=s3cret", "GONGKAI_WECHAT__MINI__TOKEN=t", "GONGKAI_WECHAT__MINI__AES_KEY=s3cret"}, nil, "43 个字符"},
 		{"not a number", []string{"GONGKAI_LIMITS__RATE=many"}, nil, "环境变量中的 limits.rate 应为整数，现在是“many”"},
 		{"not a number in a file", nil, []string{"--config", write(t, "d.yaml", "limits:\n  rate: [1]\n")}, "limits.rate 应为整数"},
 		{"neither true nor false", []string{"GONGKAI_DEMO=perhaps"}, nil, "demo 应为 true 或 false"},
@@ -172,6 +179,7 @@ func TestCommandLineFaults(t *testing.T) {
 		{[]string{"notice", "list", "--data", none}, "没有数据库"},
 		{[]string{"audit", "verify", "--data", none}, "没有数据库"},
 		{[]string{"backup", "create", "--data", none}, "没有数据库"},
+		{[]string{"token", "create", "--name", "甲", "--role", "editor", "--expires", "-1h", "--data", none}, "不能为负"},
 	} {
 		if out, code := run(t, nil, tt.args...); code != exitUsage || !strings.Contains(out, tt.want) {
 			t.Errorf("%v: exit %d, %q, want exit %d and %q", tt.args, code, out, exitUsage, tt.want)

@@ -43,7 +43,11 @@ GONGKAI_LOG__LEVEL）或 YAML 文件（ops_listen；log: 下的 level）中，�
 	check := &cobra.Command{Use: "check", Short: "检查配置是否有误", Args: cobra.NoArgs}
 	addOptions(check)
 	check.RunE = func(cmd *cobra.Command, _ []string) error {
-		if _, err := p.load(cmd); err != nil {
+		c, err := p.load(cmd)
+		if err == nil {
+			err = c.checkWeChat()
+		}
+		if err != nil {
 			return err
 		}
 		fmt.Fprintln(p.out, "配置无误")

@@ -43,6 +43,8 @@ func (p *program) serve(cmd *cobra.Command) error {
 		}
 	} else if isDemo(c.Data) {
 		return usage("%s 中是演示数据；请换一个数据目录，或加上 --demo", c.Data)
+	} else if err := c.checkWeChat(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
@@ -147,8 +149,20 @@ func (p *program) greet(a *app, l *listeners) {
   目录      %[1]s/api/v1/catalog
   接口说明  %[1]s/docs
   运维      http://%[2]s/readyz
-首次使用，先发放令牌：gongkai token create --name 姓名 --role admin
-`, url, portOf(l.ops))
+首次使用，先发放令牌：gongkai token create --name 姓名 --role admin%[3]s
+`, url, portOf(l.ops), a.config.whereFlags())
+}
+
+// whereFlags are what a command needs to meet the same database, of the flags that
+// the server was given; the environment and the file, commands have themselves.
+func (c *config) whereFlags() string {
+	switch {
+	case c.origin["database"] == layerFlags:
+		return " --database …（同 serve）" // it may hold a password
+	case c.origin["data"] == layerFlags:
+		return " --data " + c.Data
+	}
+	return ""
 }
 
 func (a *app) databaseKind() string {

@@ -35,6 +35,9 @@ func newToken(p *program) *cobra.Command {
 	asJSON := jsonFlag(create)
 	storeFlags(create)
 	create.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *expires < 0 {
+			return usage("--expires 不能为负；0 为不过期")
+		}
 		s, err := p.openOrCreate(cmd)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -88,6 +89,22 @@ func (c *config) checkPush() error {
 			if _, err := disclosure.ParseCardFields(c.fieldsOf(t)); err != nil {
 				return usage("wechat：%w", err)
 			}
+		}
+	}
+	return nil
+}
+
+// checkWeChat refuses accounts that a server cannot use. Commands that call nobody
+// need no secrets.
+func (c *config) checkWeChat() error {
+	for _, a := range c.wechatApps() {
+		switch {
+		case a.Secret == "" || a.Token == "":
+			return usage("wechat.%s 须写明 appid、secret 和 token；不用这个账号就把 appid 留空", a.Name)
+		case !slices.Contains([]push.MessageMode{push.ModeSafe, push.ModeCompat, push.ModePlain}, a.Mode):
+			return usage("wechat.%s.mode 应为 safe、compat 或 plain，现在是“%s”", a.Name, a.Mode)
+		case a.Mode != push.ModePlain && len(a.AESKey) != 43, a.PreviousAESKey != "" && len(a.PreviousAESKey) != 43:
+			return usage("wechat.%s 的 aes_key（和 aes_key_previous）应为 43 个字符；只有 plain 模式可以不写", a.Name)
 		}
 	}
 	return nil
