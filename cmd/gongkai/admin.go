@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -111,14 +111,21 @@ func newHealthcheck(p *program) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, port, _ := strings.Cut(c.OpsListen[strings.LastIndex(c.OpsListen, ":"):], ":") // load has checked its form
-		ctx, cancel := context.WithTimeout(cmd.Context(), exitTimeout)
+		host, port, err := net.SplitHostPort(c.OpsListen)
+		if err != nil {
+			return usage("ops_listen 是空的，无处可问")
+		}
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
 		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/readyz", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
 		if err != nil {
 			return err
 		}
-		res, err := http.DefaultClient.Do(req)
+		direct := http.Client{Transport: &http.Transport{}} // through no proxy
+		res, err := direct.Do(req)
 		if err != nil {
 			return fmt.Errorf("服务没有回应；它没有运行，或者它的 ops_listen 不是 %s（%w）", c.OpsListen, err)
 		}
@@ -131,6 +138,9 @@ func newHealthcheck(p *program) *cobra.Command {
 	}
 	return cmd
 }
+
+// checkTimeout bounds each thing that is asked of others.
+const checkTimeout = 10 * time.Second
 
 // checkResult is one line of `gongkai doctor`.
 type checkResult struct {
@@ -149,11 +159,14 @@ func newDoctor(p *program) *cobra.Command {
 			return err
 		}
 		results := []checkResult{{"配置", true, "没有不认识的配置项"}}
+		if err := c.checkWeChat(); err != nil {
+			results[0] = checkResult{"配置", false, message(err)}
+		}
 		for _, check := range []struct {
 			name string
 			run  func(context.Context, *config) (string, error)
 		}{{"数据库", p.checkDatabase}, {"Redis", checkRedis}, {"磁盘", checkDisk}, {"热线", checkHotline}} {
-			ctx, cancel := context.WithTimeout(cmd.Context(), exitTimeout)
+			ctx, cancel := context.WithTimeout(cmd.Context(), checkTimeout)
 			detail, err := check.run(ctx, c)
 			cancel()
 			if err != nil {

@@ -68,8 +68,15 @@ func newHolidaysImport(p *program) *cobra.Command {
 			return err
 		}
 		return p.print(*asJSON, done, func(w io.Writer) {
+			same := "没有变化"
+			if *dry {
+				same = "核对无误，没有写入"
+			}
 			for _, y := range done.Years {
-				fmt.Fprintf(w, "%d 年：%d 个工作日，%s\n", y.Year, y.Workdays, map[bool]string{true: "已导入", false: "没有变化"}[y.Written])
+				fmt.Fprintf(w, "%d 年：%d 个工作日，%s\n", y.Year, y.Workdays, map[bool]string{true: "已导入", false: same}[y.Written])
+			}
+			if *dry {
+				return
 			}
 			fmt.Fprintf(w, "重新计算了 %d 条公告的期限\n", done.Recounted)
 		})

@@ -15,11 +15,10 @@ import (
 
 // The exit codes, as `gongkai help` documents them.
 const (
-	exitOK      = 0
-	exitFailed  = 1 // it could not be done; the message says why
-	exitUsage   = 2 // bad arguments or configuration
-	exitFaulty  = 3 // it was done, and found something wrong: a bad audit row, file or line
-	exitTimeout = 10 * time.Second
+	exitOK     = 0
+	exitFailed = 1 // it could not be done; the message says why
+	exitUsage  = 2 // bad arguments or configuration
+	exitFaulty = 3 // it was done, and found something wrong: a bad audit row, file or line
 )
 
 func main() {

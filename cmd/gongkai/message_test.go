@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,5 +82,20 @@ func TestANewDatabaseIsTold(t *testing.T) {
 				t.Errorf("%v: told %t of a new database, want %t: %s", args, got, told, &log)
 			}
 		}
+	}
+}
+
+// The health is asked for at the address of operations itself.
+func TestHealthcheckAsksTheAddress(t *testing.T) {
+	var ready http.HandlerFunc = func(http.ResponseWriter, *http.Request) {}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Skip(err) // not Linux
+	}
+	s := &http.Server{Handler: ready, ReadHeaderTimeout: time.Second}
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	if out, code := run(t, nil, "healthcheck", "--ops-listen", l.Addr().String()); code != exitOK {
+		t.Errorf("exit %d, %s", code, out)
 	}
 }

@@ -273,7 +273,7 @@ func (p *program) diagnose(ctx context.Context, s *session) ([]checkResult, erro
 	defer func() { _ = w.Close() }()
 	var results []checkResult
 	check := func(name string, run func(ctx context.Context) (string, error)) {
-		ctx, cancel := context.WithTimeout(ctx, exitTimeout)
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		detail, err := run(ctx)
 		if err != nil {
