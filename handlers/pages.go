@@ -420,7 +420,7 @@ func (s *Server) getSearchPage(c *fiber.Ctx) error {
 	})
 }
 
-// redirect leads to another page, this time.
+// redirect leads to another page or site, this time.
 func redirect(c *fiber.Ctx, path string) error {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderContentType, mediaHTML)

@@ -1,8 +1,8 @@
 package handlers
 
 import (
-	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -198,7 +198,7 @@ func (s *Server) authorize(c *fiber.Ctx) error {
 		}
 		c.Cookie(&fiber.Cookie{Name: cookieState, Value: state + "|" + localPath(c.Query("to")), Path: "/wechat/", MaxAge: 600, HTTPOnly: true,
 			Secure: strings.HasPrefix(s.PublicURL, "https:"), SameSite: fiber.CookieSameSiteLaxMode})
-		return c.Redirect(target, http.StatusFound)
+		return redirect(c, target)
 	}
 	state, to, _ := strings.Cut(c.Cookies(cookieState), "|")
 	c.Cookie(&fiber.Cookie{Name: cookieState, Path: "/wechat/", MaxAge: -1})
@@ -209,12 +209,14 @@ func (s *Server) authorize(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.Redirect(localPath(to)+"#token="+out.Secret, http.StatusFound)
+	return redirect(c, localPath(to)+"#token="+out.Secret)
 }
 
-// localPath keeps a redirect on this site.
+// localPath keeps a redirect on this site, and what is asked for to one value of
+// a cookie. Browsers drop tabs and line ends from an address: /, a tab and / is
+// another site's // to them.
 func localPath(to string) string {
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n|#") || len(to) > 500 {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, `\|#;`) || strings.ContainsFunc(to, unicode.IsControl) || len(to) > 500 {
 		return "/subscribe"
 	}
 	return to

@@ -2,6 +2,8 @@ package handlers_test
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,6 +66,52 @@ func TestErrorsOfLinkedPagesArePages(t *testing.T) {
 		got := w.call(t, tt.method, tt.path, opts{body: tt.body, want: tt.status, header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
 		if !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") || !strings.Contains(string(got.body), tt.says) {
 			t.Errorf("%s %s: %s\n%.400s", tt.method, tt.path, got.header.Get("Content-Type"), got.body)
+		}
+	}
+}
+
+// willing is a WeChat that lets everybody in.
+type willing struct{ handlers.WeChat }
+
+// AuthorizeURL implements handlers.WeChat.
+func (willing) AuthorizeURL(string, string, string) (string, error) {
+	return "https://open.weixin.test/", nil
+}
+
+// SignIn implements handlers.WeChat.
+func (willing) SignIn(context.Context, string, string) (disclosure.SignedIn, error) {
+	return disclosure.SignedIn{Secret: "the-session"}, nil
+}
+
+// TestLoginComesBackToThisSite: the session that a login brings is handed to a page
+// of ours, whatever address the link to the login names.
+func TestLoginComesBackToThisSite(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.WeChat, c.NewLinkCode = willing{}, func() string { return "STATE" } })
+	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	const home = "/subscribe"
+	for to, want := range map[string]string{
+		"/n/48201735?a=1&b=2": "/n/48201735?a=1&b=2",
+		"//evil.test/":        home,
+		"/\t/evil.test/":      home,
+		"/\n/evil.test/":      home,
+		"/\\evil.test/":       home,
+		"https://evil.test/":  home,
+		"/n/1;domain=test":    home,
+	} {
+		ask := func(query, cookie string) reply {
+			return w.call(t, "GET", "/wechat/official/oauth?"+query, opts{header: map[string]string{"Cookie": cookie}, want: 302})
+		}
+		kept, err := http.ParseSetCookie(ask("to="+url.QueryEscape(to), "").header.Get("Set-Cookie"))
+		if err != nil || kept.Domain != "" || kept.Value != "STATE|"+want {
+			t.Errorf("%q is kept as %+v, %v", to, kept, err)
+		}
+		for _, cookie := range []string{"STATE|" + want, "STATE|" + to} { // a cookie may come from another time
+			if strings.ContainsAny(cookie, ";\n") {
+				continue // no cookie
+			}
+			if got := ask("code=c&state=STATE", "gk_oauth="+cookie).header.Get("Location"); got != want+"#token=the-session" {
+				t.Errorf("back to %q for %q", got, to)
+			}
 		}
 	}
 }
