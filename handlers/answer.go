@@ -58,14 +58,16 @@ func (s *Server) answered(c *fiber.Ctx, key string, fill func(context.Context) (
 }
 
 // serveCached answers a GET whose request line was answered before and whose
-// answer still holds.
+// answer still holds. Only a path is looked up: the names under which handlers
+// keep answers, some of them for one reader, never begin with a slash, and whoever
+// sends one as it is gets no further than the router.
 func (s *Server) serveCached(ctx *fasthttp.RequestCtx, head *requestHead, now time.Time) bool {
 	req := &ctx.Request
 	if !req.Header.IsGet() && !req.Header.IsHead() || len(head.contentEncoding) > 0 {
 		return false
 	}
 	uri := req.Header.RequestURI()
-	if len(uri) > maxAlias || len(uri) == 0 {
+	if len(uri) > maxAlias || len(uri) == 0 || uri[0] != '/' {
 		return false
 	}
 	a := s.Cache.Peek(unsafe.String(&uri[0], len(uri)), now) //nolint:gosec // Peek does not keep its key

@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"gongkai/handlers"
 	"gongkai/internal/disclosure"
@@ -364,6 +366,25 @@ func TestGolden(t *testing.T) {
 		}
 		if got != string(want) {
 			t.Errorf("%s is\n%s\nwant\n%s\n(go test ./handlers -run Golden -update writes it anew)", path, got, want)
+		}
+	}
+}
+
+// TestKeptAnswersHaveNoAddress: what the cache holds is reached through a route
+// and what the route asks of the reader, never by the name it is kept under.
+func TestKeptAnswersHaveNoAddress(t *testing.T) {
+	w := start(t, func(c *handlers.Config) { c.Signer = feedKeys{} })
+	p := w.signIn(t)
+	sub, err := w.store.SaveSubscription(t.Context(), p.N, disclosure.NewSubscription(uuid.NewString(), "h5", w.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed := "/api/v1/feeds/saved/" + sub.ID + ".atom"
+	w.get(t, feed+"?key=key-of-"+sub.ID)
+	w.get(t, "/api/v1/home")
+	for _, name := range []string{"home", "feed/" + feed + "?" + strconv.FormatInt(sub.UpdatedAt.UnixMilli(), 10)} {
+		if r := w.raw(t, "GET "+name+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); r.status != 404 {
+			t.Errorf("GET %s = %d: %.200s", name, r.status, r.body)
 		}
 	}
 }
