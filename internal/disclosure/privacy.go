@@ -1,7 +1,9 @@
 package disclosure
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,7 +96,12 @@ const (
 // types that do not list private persons, office numbers and addresses.
 func (c Content) Privacy(t *NoticeType, files map[string]FileScan) []Finding {
 	g := gate{personal: t.Personal}
-	c = c.Masked(t)
+	g.content(c.Masked(t), t, files)
+	return g.findings()
+}
+
+// content looks at a masked notice.
+func (g *gate) content(c Content, t *NoticeType, files map[string]FileScan) {
 	g.text("title", "标题", c.Title)
 	g.text("summary", "摘要", c.Summary)
 	g.text("source.name", "信息来源", c.Source.Name)
@@ -111,7 +118,6 @@ func (c Content) Privacy(t *NoticeType, files map[string]FileScan) []Finding {
 		scan, known := files[a.SHA256]
 		g.file(fmt.Sprintf("attachments[%d]", i), a, scan, known)
 	}
-	return g.findings()
 }
 
 // gate collects what is found in one notice.
@@ -120,6 +126,26 @@ type gate struct {
 	found    []Finding
 	seen     map[string]bool
 	more     int
+
+	shown map[string]bool // what is not found again, by sightKey: the public sees it already
+	sight map[string]bool // what there is, by sightKey
+}
+
+var rowIndex = regexp.MustCompile(`\[\d+\]`)
+
+// sightKey names a piece of personal data in a place. Rows move, so that which
+// row it is does not count.
+func sightKey(field, what string) string { return rowIndex.ReplaceAllString(field, "[]") + " " + what }
+
+// news reports whether the public does not see the thing in its place already,
+// and takes note of it.
+func (g *gate) news(field, what string) bool {
+	key := sightKey(field, what)
+	if g.sight == nil {
+		g.sight = map[string]bool{}
+	}
+	g.sight[key] = true
+	return !g.shown[key]
 }
 
 func (g *gate) add(field string, l Leak, message, advice string) {
@@ -153,7 +179,7 @@ func (g *gate) text(field, label, text string) { g.under(label+"：", field, lab
 func (g *gate) under(head, field, label, text string) {
 	for _, l := range FindLeaks(head + text) {
 		if l.Start >= len(head) {
-			g.leak(field, label, l)
+			g.leak(field, label, l, text[l.Start-len(head):l.End-len(head)])
 		}
 	}
 }
@@ -162,12 +188,16 @@ func (g *gate) under(head, field, label, text string) {
 func (g *gate) link(field, label, url string) {
 	for _, l := range FindLeaks(url) {
 		if l.Kind == LeakID {
-			g.leak(field, label, l)
+			g.leak(field, label, l, url[l.Start:l.End])
 		}
 	}
 }
 
-func (g *gate) leak(field, label string, l Leak) {
+// leak takes down what is personal in a text, unless the public sees it already.
+func (g *gate) leak(field, label string, l Leak, what string) {
+	if !g.news(field, string(l.Kind)+" "+what) {
+		return
+	}
 	advice := adviceBlocked
 	if l.Contact {
 		advice = adviceContact
@@ -179,15 +209,27 @@ func (g *gate) field(f Field, path string, v any) {
 	switch v := v.(type) {
 	case string:
 		g.value(f, path, v)
+	case json.Number:
+		g.quantity(f, path, v.String())
 	case []any:
 		for i, row := range v {
 			cells, _ := row.(map[string]any)
 			for _, col := range f.Columns {
 				at := path + "[" + strconv.Itoa(i) + "]." + col.Key
-				if s, ok := cells[col.Key].(string); ok {
-					g.value(col, at, s)
+				if cell := cells[col.Key]; cell != nil {
+					g.field(col, at, cell)
 				}
 			}
+		}
+	}
+}
+
+// quantity looks at a number, which a list whose columns have slipped puts where
+// a quantity belongs. Elsewhere eleven digits may well be a quantity.
+func (g *gate) quantity(f Field, path, s string) {
+	for _, l := range FindLeaks(s) {
+		if l.Kind == LeakID || g.personal {
+			g.leak(path, f.Label, l, s[l.Start:l.End])
 		}
 	}
 }
@@ -195,15 +237,20 @@ func (g *gate) field(f Field, path string, v any) {
 // value looks at one typed value. A masked one is what the mask left of it.
 func (g *gate) value(f Field, path, s string) {
 	switch f.Kind {
-	case FieldMoney, FieldDate, FieldDatetime, FieldUSCC, FieldEnum:
+	case FieldMoney, FieldDate, FieldDatetime, FieldEnum:
+		return
+	case FieldUSCC:
+		if !ValidUSCC(s) { // natural persons win too, and have no such code
+			g.text(path, f.Label, s)
+		}
 		return
 	case FieldPerson:
 		if f.Mask == MaskNone && g.personal && LooksLikeName(s) {
-			g.leak(path, f.Label, Leak{Kind: LeakName})
+			g.leak(path, f.Label, Leak{Kind: LeakName}, s)
 		}
 	case FieldAddress:
 		if f.Mask == MaskNone && g.personal && strings.ContainsAny(narrowDigits(s), "0123456789") && MaskAddress.Apply(s) != s {
-			g.leak(path, f.Label, Leak{Kind: LeakAddress})
+			g.leak(path, f.Label, Leak{Kind: LeakAddress}, s)
 		}
 	case FieldURL:
 		g.link(path, f.Label, s)
@@ -213,7 +260,7 @@ func (g *gate) value(f Field, path, s string) {
 		return
 	case FieldText, FieldLongText:
 		if g.personal && headingOf(strings.Map(dropSpace, f.Label)).name && LooksLikeName(s) {
-			g.leak(path, f.Label, Leak{Kind: LeakName})
+			g.leak(path, f.Label, Leak{Kind: LeakName}, s)
 		}
 	}
 	g.text(path, f.Label, s)
@@ -222,6 +269,9 @@ func (g *gate) value(f Field, path, s string) {
 func (g *gate) file(field string, a Attachment, scan FileScan, known bool) {
 	name := "附件“" + StrikeLeaks(a.Name) + "”"
 	g.text(field, "附件名", a.Name)
+	if !g.news(field, a.SHA256) {
+		return
+	}
 	for _, l := range scan.Leaks {
 		place := name + "的" + l.Where
 		if l.Where == "" {
@@ -301,18 +351,15 @@ func span(t html.Token) int {
 // Personal reports whether a finding is the privacy check's, and can be overridden.
 func (f Finding) Personal() bool { return strings.HasPrefix(f.Code, privacyPrefix) }
 
-// newFindings returns the findings that are not among known: a correction is
-// not asked for what the original was cleared of.
-func newFindings(found, known []Finding) []Finding {
-	return slices.DeleteFunc(found, func(f Finding) bool {
-		return slices.ContainsFunc(known, func(k Finding) bool { return k.Field == f.Field && k.Code == f.Code })
-	})
-}
-
 // PrivacyOfChange is the privacy check for what a correction makes of its original: only
-// what the original did not show already is found, under "changes.".
+// what the original did not show already is found, under "changes.". The same
+// number in its place is let be; another person's there is not, nor another file.
 func PrivacyOfChange(t *NoticeType, original, changed Content, files map[string]FileScan) []Finding {
-	found := newFindings(changed.Privacy(t, files), original.Privacy(t, files))
+	was := gate{personal: t.Personal}
+	was.content(original.Masked(t), t, files)
+	is := gate{personal: t.Personal, shown: was.sight}
+	is.content(changed.Masked(t), t, files)
+	found := is.findings()
 	for i := range found {
 		found[i].Field = "changes." + found[i].Field
 	}

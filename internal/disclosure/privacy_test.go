@@ -26,6 +26,7 @@ func personalType() *NoticeType {
 			{Key: "member", Label: "家庭成员姓名", Kind: FieldText},
 			{Key: "guarantor", Label: "担保人", Kind: FieldPerson},
 			{Key: "home", Label: "住房", Kind: FieldAddress},
+			{Key: "people", Label: "家庭人口", Kind: FieldInteger},
 		}},
 	}}
 }
@@ -37,12 +38,15 @@ func openType() *NoticeType {
 		{Key: "address", Label: "招标人地址", Kind: FieldAddress},
 		{Key: "contact_phone", Label: "联系电话", Kind: FieldPhone},
 		{Key: "uscc", Label: "信用代码", Kind: FieldUSCC},
+		{Key: "area", Label: "面积", Kind: FieldNumber},
 		{Key: "certificate", Label: "证书编号", Kind: FieldCode},
 		{Key: "price", Label: "中标价", Kind: FieldMoney},
 		{Key: "link", Label: "网址", Kind: FieldURL},
 		{Key: "experts", Label: "评审专家", Kind: FieldTable, Columns: []Field{{Key: "name", Label: "姓名", Kind: FieldPerson}}},
 	}}
 }
+
+func rowsNumber(n json.Number) Content { return Content{Fields: rowsOf(map[string]any{"people": n})} }
 
 func rowsOf(cells map[string]any) Values { return Values{"rows": []any{cells}} }
 
@@ -97,6 +101,10 @@ func TestPrivacy(t *testing.T) {
 		{"names in a tender's file", openType(), Content{Attachments: attached}, file(FileScan{Whole: true, Leaks: []FileLeak{{Kind: LeakName, Private: true}}}), nil},
 		{"names in a list's file", personalType(), Content{Attachments: attached}, file(FileScan{Whole: true, Leaks: []FileLeak{{Kind: LeakName, Private: true}}}),
 			[]string{"attachments[0] privacy.name"}},
+		{"in the place of a credit code", openType(), Content{Fields: Values{"uscc": testID}}, nil, []string{"fields.uscc privacy.id_number"}},
+		{"a credit code", openType(), Content{Fields: Values{"uscc": "91320902MA1X2Y3Z4W"}}, nil, nil},
+		{"in the place of a quantity", personalType(), rowsNumber("13800000000"), nil, []string{"fields.rows[0].people privacy.mobile"}},
+		{"a quantity", openType(), Content{Fields: Values{"area": json.Number("13800000000")}}, nil, nil},
 		{"a file's name", openType(), Content{Attachments: []Attachment{{Name: testID + ".pdf", SHA256: "s1"}}}, file(FileScan{Whole: true}), []string{"attachments[0] privacy.id_number"}},
 	}
 	for _, tt := range tests {
@@ -174,6 +182,57 @@ func TestPrivacyOfChange(t *testing.T) {
 	}
 	if want := []string{"changes.fields.note privacy.mobile", "changes.fields.note privacy.id_number"}; !slices.Equal(got, want) {
 		t.Errorf("PrivacyOfChange() = %q, want %q: what the original shows already is let be", got, want)
+	}
+}
+
+// TestPrivacyOfChangeIsAboutPersons holds that being cleared of one person's data,
+// or of one file, clears nobody else's in the same place.
+func TestPrivacyOfChangeIsAboutPersons(t *testing.T) {
+	const other = "11010519491231002X"
+	list := func(ids ...string) Content {
+		rows := []any{}
+		for _, id := range ids {
+			rows = append(rows, map[string]any{"member": id})
+		}
+		return Content{Fields: Values{"rows": rows}}
+	}
+	with := func(sha string) Content {
+		return Content{Attachments: []Attachment{{Name: "名单.pdf", SHA256: sha}}}
+	}
+	files := map[string]FileScan{"scan": {}, "leaky": {Whole: true, Leaks: []FileLeak{{Kind: LeakID, Line: 1, Count: 1}}}}
+	for _, tt := range []struct {
+		name    string
+		was, is Content
+		want    []string
+	}{
+		{"another number in the text", Content{BodyHTML: testID}, Content{BodyHTML: other}, []string{"changes.body_html privacy.id_number"}},
+		{"another number in a row", list(testID), list(other), []string{"changes.fields.rows[0].member privacy.id_number"}},
+		{"the same rows in another order", list(testID, other), list(other, testID), nil},
+		{"another scanned file", with("old"), with("scan"), []string{"changes.attachments[0] privacy.unreadable"}},
+		{"another file with numbers", with("old"), with("leaky"), []string{"changes.attachments[0] privacy.id_number"}},
+		{"the same files", with("scan"), with("scan"), nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range PrivacyOfChange(personalType(), tt.was, tt.is, files) {
+				got = append(got, f.Field+" "+f.Code)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("PrivacyOfChange() = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRefuseLeaks(t *testing.T) {
+	for text, want := range map[string]Code{
+		"误公开了王某的手机号码13800000000": CodeInvalid,
+		"误公开了" + testID:          CodeInvalid,
+		"详询办公电话0515-88880001":    "",
+	} {
+		if got := codeOf(RefuseLeaks("reason", text)); got != want {
+			t.Errorf("RefuseLeaks(%q) = %q, want %q", text, got, want)
+		}
 	}
 }
 
