@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"unicode"
 )
 
 // parts are the files in a package, by name.
@@ -14,6 +15,32 @@ type parts struct {
 	*job
 	files []*zip.File
 	named map[string]*zip.File
+
+	letters  int  // of text on the pages, not of properties and the like
+	pictures bool // there are some
+}
+
+// pictured says that the pages are pictures, perhaps: there is nothing on them to
+// read, or so little that it is their heading.
+func (p *parts) pictured() bool { return p.letters == 0 || p.pictures && p.letters < fewLetters }
+
+// isPicture tells pictures in a document from its thumbnail.
+func isPicture(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf", ".jb2", ".gbig2", ".webp", ".svg":
+		return !strings.HasPrefix(name, "docProps/")
+	}
+	return false
+}
+
+// lettersIn counts what is no blank.
+func lettersIn(text string) (n int) {
+	for _, r := range text {
+		if !unicode.IsSpace(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // open reads a package's directory and refuses one that says it holds too much.
@@ -85,7 +112,7 @@ func mediaOf(name string) string {
 		return mediaZIP
 	case ".csv":
 		return mediaCSV
-	case ".txt", ".htm", ".html", ".xml", ".json", ".md", ".eml":
+	case ".txt", ".xml", ".json", ".md": // the text of pages and mails may be encoded
 		return mediaText
 	}
 	return ""

@@ -63,7 +63,6 @@ type job struct {
 	left   int64 // bytes that may still be unpacked
 	yield  func(where, text string) bool
 	whole  bool
-	told   bool   // some text was found
 	prefix string // where the part is inside an archive
 }
 
@@ -133,7 +132,6 @@ func (j *job) tell(where, text string) error {
 			}
 			piece = text[:cut]
 		}
-		j.told = j.told || strings.TrimSpace(piece) != ""
 		if !j.yield(where, piece) {
 			return errStopped
 		}
@@ -169,6 +167,11 @@ func (m metered) Read(p []byte) (int, error) {
 // looks like a table with commas is read as one too.
 func (j *job) plain(data []byte) error {
 	text := Decode(data)
+	if strings.IndexByte(text, 0) >= 0 { // two-byte text without a mark, or no text at all
+		j.loose(data)
+		j.whole = false
+		return nil
+	}
 	if table, ok := commaTable(text); ok {
 		return j.tell("", table)
 	}

@@ -134,6 +134,45 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestScans holds that what a program says of a file – who made it, with what –
+// is no text on its pages: a document of nothing but pictures needs a person.
+func TestScans(t *testing.T) {
+	const app, png = `<Properties><Application>Microsoft Office Word</Application><Template>Normal.dotm</Template></Properties>`, "\x89PNG"
+	head := `<w:document><w:p><w:t>附件：名单</w:t></w:p></w:document>`
+	long := `<w:document><w:p><w:t>` + strings.Repeat("公告正文", 10) + `</w:t></w:p></w:document>`
+	for _, tt := range []struct {
+		name  string
+		media string
+		parts []string
+		whole bool
+	}{
+		{"a scanned letter", docx, []string{"docProps/app.xml", app, "word/document.xml", `<w:document><w:p/></w:document>`, "word/media/image1.png", png}, false},
+		{"a scan under a heading", docx, []string{"docProps/app.xml", app, "word/document.xml", head, "word/media/image1.jpeg", png}, false},
+		{"a letter with a seal", docx, []string{"docProps/app.xml", app, "word/document.xml", long, "word/media/image1.png", png}, true},
+		{"a short letter and its thumbnail", docx, []string{"word/document.xml", head, "docProps/thumbnail.jpeg", png}, true},
+		{"a page of another format", docx, []string{"word/document.xml", long, "word/afchunk1.mht", "x"}, false},
+		{"a scan in a sheet", xlsx, []string{"docProps/app.xml", app, "xl/workbook.xml", workbook, "xl/_rels/workbook.xml.rels", rels,
+			"xl/worksheets/sheet1.xml", sheet(""), "xl/media/image1.png", png}, false},
+		{"a scanned OFD", ofd, []string{"OFD.xml", `<ofd:OFD DocType="OFD" Version="1.2"><ofd:CreationDate>2026-11-20</ofd:CreationDate></ofd:OFD>`,
+			"Doc_0/Pages/Page_0/Content.xml", `<ofd:Page><ofd:ImageObject Boundary="0 0 210 297"/></ofd:Page>`, "Doc_0/Res/1.jpg", png}, false},
+		{"text without a mark of its width", zipf, []string{"a.txt", "3\x002\x000\x009\x00"}, false},
+		{"a mail, which may be encoded", zipf, []string{"a.eml", "Content-Transfer-Encoding: base64\n\nMzIwOTAy\n"}, false},
+	} {
+		if _, whole := read(t, tt.media, pack(t, tt.parts...)); whole != tt.whole {
+			t.Errorf("%s: whole = %v, want %v", tt.name, whole, tt.whole)
+		}
+	}
+}
+
+// TestFormulas holds that a number in a formula is seen, whatever the cell shows.
+func TestFormulas(t *testing.T) {
+	got, _ := read(t, xlsx, pack(t, "xl/workbook.xml", workbook, "xl/_rels/workbook.xml.rels", rels, "xl/worksheets/sheet1.xml",
+		sheet(`<row r="1"><c r="A1" t="str"><f>LEFT("320902199001010006",4)&amp;"***"</f><v>3209***</v></c><c r="B1"><f>SUM(A1:A9)</f><v>1</v></c></row>`)))
+	if !strings.Contains(got, `LEFT("320902199001010006",4)`) || !strings.Contains(got, "3209***\t1") || strings.Contains(got, "SUM") {
+		t.Errorf("read %q", got)
+	}
+}
+
 func TestPlain(t *testing.T) {
 	gbk, err := simplifiedchinese.GB18030.NewEncoder().String("姓名,结果\n王小明,合格\n")
 	if err != nil {

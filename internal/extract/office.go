@@ -28,22 +28,38 @@ func (j *job) office(data []byte, depth int) error {
 	}
 	for _, f := range p.files {
 		var err error
+		p.pictures = p.pictures || isPicture(f.Name)
 		switch name := f.Name; {
 		case strings.HasSuffix(name, ".rels"):
 			err = p.attributes(name)
 		case isXML(name) && !isQuiet(name):
 			err = p.flow(name)
-		case strings.Contains(name, "/embeddings/"):
+		case strings.Contains(name, "/embeddings/"), isChunk(name):
 			err = p.embedded(name, depth)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if !j.told {
-		j.whole = false // pictures, perhaps
+	if p.pictured() {
+		j.whole = false
 	}
 	return nil
+}
+
+// isChunk reports whether a part is a document of another format that Word shows
+// as its own text.
+func isChunk(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".mht", ".mhtml", ".htm", ".html", ".rtf", ".txt", ".docx", ".docm":
+		return true
+	}
+	return false
+}
+
+// isPage reports whether a part of a document is what it is about.
+func isPage(part string) bool {
+	return strings.Contains(part, "word/document") || strings.Contains(part, "slides/slide")
 }
 
 // embedded reads a file inside a document.
@@ -99,6 +115,9 @@ func (p *parts) flow(name string) error {
 	for {
 		tok, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
+			if isPage(name) {
+				p.letters += lettersIn(w.String())
+			}
 			return p.tell(placeOf(name), w.String())
 		}
 		if err != nil {
@@ -184,6 +203,7 @@ func (p *parts) loosely(name string) error {
 	}
 	defer func() { _ = c.Close() }()
 	var b strings.Builder
+	onPage := false // in the text of an OFD page
 	line := func(s string) {
 		if s = strings.TrimSpace(flat(s)); s != "" {
 			b.WriteString(s + "\n")
@@ -199,12 +219,16 @@ func (p *parts) loosely(name string) error {
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
+			onPage = t.Name.Local == "TextCode"
 			for _, a := range t.Attr {
 				if len(a.Value) > 5 && a.Name.Space != "xmlns" && a.Name.Local != "xmlns" {
 					line(a.Value)
 				}
 			}
 		case xml.CharData:
+			if onPage {
+				p.letters += lettersIn(string(t))
+			}
 			line(string(t))
 		}
 	}
@@ -245,6 +269,7 @@ func (j *job) ofd(data []byte, depth int) error {
 		return err
 	}
 	for _, f := range p.files {
+		p.pictures = p.pictures || isPicture(f.Name)
 		switch {
 		case isXML(f.Name):
 			if err := p.loosely(f.Name); err != nil {
@@ -256,7 +281,7 @@ func (j *job) ofd(data []byte, depth int) error {
 			}
 		}
 	}
-	if !j.told {
+	if p.pictured() {
 		j.whole = false
 	}
 	return nil

@@ -33,6 +33,7 @@ func (j *job) xlsx(data []byte, depth int) error {
 	}
 	for _, f := range p.files {
 		var err error
+		p.pictures = p.pictures || isPicture(f.Name)
 		switch name := f.Name; {
 		case strings.HasPrefix(name, "xl/worksheets/") && strings.HasSuffix(name, ".xml"), names[name] != "":
 			err = s.sheet(name, names[name])
@@ -50,7 +51,7 @@ func (j *job) xlsx(data []byte, depth int) error {
 			return err
 		}
 	}
-	if !j.told {
+	if p.pictured() {
 		j.whole = false
 	}
 	return nil
@@ -204,6 +205,7 @@ type grid struct {
 	blanks  int
 
 	inCell, inValue bool
+	inFormula       bool
 	kind            string
 	at              int // column of the cell
 	value           strings.Builder
@@ -229,6 +231,8 @@ func (g *grid) start(t xml.StartElement) {
 		g.next = g.at + 1
 	case "v", "t":
 		g.inValue = g.inCell
+	case "f":
+		g.inFormula = g.inCell
 	case "dataValidation":
 		for _, a := range t.Attr {
 			if a.Name.Local == "prompt" || a.Name.Local == "error" {
@@ -242,6 +246,10 @@ func (g *grid) chars(t []byte) {
 	switch {
 	case g.inValue:
 		g.value.Write(t)
+	case g.inFormula: // what it says besides what it came to
+		if manyDigits(t) {
+			g.outside.WriteString(flat(string(t)) + "\n")
+		}
 	case !g.inCell && len(strings.TrimSpace(string(t))) > 5:
 		g.outside.WriteString(flat(string(t)) + "\n")
 	}
@@ -251,6 +259,8 @@ func (g *grid) end(name string) {
 	switch name {
 	case "v", "t":
 		g.inValue = false
+	case "f":
+		g.inFormula = false
 	case "c":
 		g.inCell = false
 		text := g.value.String()
@@ -266,11 +276,25 @@ func (g *grid) end(name string) {
 		for ; g.col < g.at; g.col++ {
 			g.text.WriteByte('\t')
 		}
-		g.text.WriteString(flat(plainNumber(g.kind, text)))
+		text = flat(plainNumber(g.kind, text))
+		g.letters += lettersIn(text)
+		g.text.WriteString(text)
 	case "row":
 		g.text.WriteByte('\n')
 		g.row++
 	}
+}
+
+// manyDigits reports whether a formula holds as many digits as the shortest
+// number of a person's; most refer to cells and have few.
+func manyDigits(t []byte) bool {
+	n := 0
+	for _, c := range t {
+		if c >= '0' && c <= '9' {
+			n++
+		}
+	}
+	return n >= 7
 }
 
 // plainNumber writes out a number that is kept with an exponent: a mobile or an
