@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Difference is one member of a notice that differs between two revisions.
@@ -39,6 +40,10 @@ func Differences(c *Catalog, from, to Content) ([]Difference, error) {
 	text("summary", "摘要", from.Summary, to.Summary)
 	text("source.name", "信息来源", from.Source.Name, to.Source.Name)
 	text("source.url", "来源网址", from.Source.URL, to.Source.URL)
+	first := Field{Key: "source.first_published_at", Label: "来源首次发布时间", Kind: FieldDatetime} // time limits run from it
+	if a, b := from.Source.FirstPublishedAt, to.Source.FirstPublishedAt; !a.Equal(b) {
+		diffs = append(diffs, first.difference(instantOrNil(a), instantOrNil(b)))
+	}
 	text("project.code", "项目编号", from.ProjectCode(), to.ProjectCode())
 	text("project.name", "项目名称", projectName(from), projectName(to))
 	text("region", "行政区划", from.Region, to.Region)
@@ -48,7 +53,9 @@ func Differences(c *Catalog, from, to Content) ([]Difference, error) {
 	for _, f := range unionFields(tFrom, tTo) {
 		a, b := from.Fields[f.Key], to.Fields[f.Key]
 		if !reflect.DeepEqual(a, b) {
-			diffs = append(diffs, Difference{Field: "fields." + f.Key, Label: f.Label, From: a, To: b, Was: f.Display(a), Is: f.Display(b)})
+			d := f.difference(a, b)
+			d.Field = "fields." + d.Field
+			diffs = append(diffs, d)
 		}
 	}
 	if from.BodyHTML != to.BodyHTML {
@@ -64,6 +71,17 @@ func orNil(s string) any {
 		return nil
 	}
 	return s
+}
+
+func instantOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return FormatInstant(t)
+}
+
+func (f Field) difference(a, b any) Difference {
+	return Difference{Field: f.Key, Label: f.Label, From: a, To: b, Was: f.Display(a), Is: f.Display(b)}
 }
 
 func projectName(c Content) string {

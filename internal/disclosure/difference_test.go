@@ -54,6 +54,8 @@ func TestDifferences(t *testing.T) {
 		{"summary added", same, func(c *Content) { c.Summary = "乙" }, []Difference{{"summary", "摘要", nil, "乙", "", "乙"}}},
 		{"source", same, func(c *Content) { c.Source = Source{Name: "乙", URL: "https://example.com"} }, []Difference{
 			{"source.name", "信息来源", nil, "乙", "", "乙"}, {"source.url", "来源网址", nil, "https://example.com", "", "https://example.com"}}},
+		{"first published elsewhere", same, func(c *Content) { c.Source.FirstPublishedAt = testDay.Start() }, []Difference{
+			{"source.first_published_at", "来源首次发布时间", nil, "2026-11-23T00:00:00+08:00", "", "2026年11月23日 00:00"}}},
 		{"project removed", func(c *Content) { c.Project = &Project{"1", "甲"} }, same, []Difference{
 			{"project.code", "项目编号", "1", nil, "1", ""}, {"project.name", "项目名称", "甲", nil, "甲", ""}}},
 		{"dates, region and items", same, func(c *Content) {
