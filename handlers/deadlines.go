@@ -240,11 +240,11 @@ func explanationJSON(e disclosure.Explanation) Explanation {
 	if e.Rule != nil {
 		out.Direction = nullable(string(direction))
 	}
-	how := "起（当日不计）"
+	from := "自" + chineseDay(e.From) + "起（当日不计）"
 	if direction == disclosure.Before {
-		how = "前"
+		from = chineseDay(e.From) + "前"
 	}
-	out.Text = fmt.Sprintf("%s自%s%s%s：%s", what, chineseDay(e.From), how, e.Unit.AmountText(e.Amount), chineseDay(e.Due.Date))
+	out.Text = fmt.Sprintf("%s%s%s：%s", what, from, e.Unit.AmountText(e.Amount), chineseDay(e.Due.Date))
 	if len(e.Skipped) > 0 {
 		out.Text += fmt.Sprintf("，跳过%d个休息日", len(e.Skipped))
 	}

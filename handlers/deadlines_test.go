@@ -93,7 +93,8 @@ func TestDeadlineListIsServedFromTheCache(t *testing.T) {
 	if later := w.get(t, "/api/v1/deadlines?sector=construction"); later.number("total") != 2 {
 		t.Errorf("three weeks later: %s", later.body)
 	}
-	if got := w.get(t, list.text("items.1.explain_url")); got.text("due_at") != "2026-12-28T23:59:59+08:00" || got.text("article") != "招标投标法实施条例 第二十二条" {
+	if got := w.get(t, list.text("items.1.explain_url")); got.text("due_at") != "2026-12-28T23:59:59+08:00" || got.text("article") != "招标投标法实施条例 第二十二条" ||
+		got.text("text") != "对招标文件提出异议，2027年1月7日前10日：2026年12月28日" {
 		t.Errorf("explained: %s", got.body)
 	}
 	for query, field := range map[string]string{"sector=nope": "sector", "from=tomorrow": "from", "from=2026-12-02&to=2026-12-01": "to", "limit=0": "limit", "cursor=x": "cursor"} {
