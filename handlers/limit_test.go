@@ -85,7 +85,7 @@ func TestRateLimit(t *testing.T) {
 	w.get(t, "/api/v1/sectors")
 	for range 3 {
 		r := w.call(t, "GET", "/api/v1/sectors", opts{want: 429})
-		if r.text("code") != "rate.limited" || r.header.Get("Retry-After") != "1" || !strings.Contains(r.text("detail"), "1 秒") {
+		if r.text("code") != "rate.limited" || r.header.Get("Retry-After") != "1" || r.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(r.text("detail"), "1 秒") {
 			t.Errorf("refused: %v %s", r.header, r.body)
 		}
 	}

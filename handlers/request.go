@@ -213,5 +213,8 @@ func (s *Server) charge(ctx *fasthttp.RequestCtx) time.Duration {
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	seconds := int((wait + time.Second - 1) / time.Second)
 	ctx.Response.Header.Set(fiber.HeaderRetryAfter, strconv.Itoa(seconds))
+	if ctx.IsGet() || ctx.IsHead() { // a page of another site is to know that it has to wait
+		ctx.Response.Header.SetCanonical(nameAllowOrigin, valueAny)
+	}
 	s.fail(ctx, disclosure.Errorf(disclosure.CodeRateLimited, "请求过于频繁，请在 %d 秒后重试", seconds))
 }

@@ -174,6 +174,11 @@ func TestCrossOrigin(t *testing.T) {
 	if r.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(r.header.Get("Access-Control-Allow-Headers"), "If-None-Match") {
 		t.Errorf("preflight: %v", r.header)
 	}
+	for path, want := range map[string]int{"/api/v1/notices?sector=nope": 400, "/api/v1/notices/48201735": 404, "/problems/notice.invalid": 200} {
+		if r := w.call(t, "GET", path, opts{header: origin, want: want}); r.header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: another site does not see the answer: %v", path, r.header)
+		}
+	}
 	for _, header := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"} {
 		if r := w.call(t, "GET", staffNotices, opts{as: "admin", header: origin}); r.header.Get(header) != "" {
 			t.Errorf("a staff route sends %s: %s", header, r.header.Get(header))
