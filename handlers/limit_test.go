@@ -116,6 +116,15 @@ func TestRateLimit(t *testing.T) {
 	w.call(t, "GET", "/api/v1/sectors", opts{want: 429})
 }
 
+// A person's requests count once, like anybody's.
+func TestRateLimitOfPersons(t *testing.T) {
+	w := start(t, limited())
+	w.signIn(t)
+	for _, want := range []int{200, 200, 429} {
+		w.call(t, "GET", "/api/v1/me", opts{as: "person", want: want})
+	}
+}
+
 // A limit counts exactly when many requests come at once.
 func TestRateLimitAtOnce(t *testing.T) {
 	w := start(t, func(c *handlers.Config) { c.Rate, c.Burst = 1, 19 })
