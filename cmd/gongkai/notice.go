@@ -113,6 +113,9 @@ func newNoticeCorrect(p *program) *cobra.Command {
 		cmd.Flags().StringVar(&changes, "changes", "", `更正的内容，JSON 对象，如 {"fields":{"bid_deadline":"2026-12-20T09:30:00+08:00"}}`)
 		cmd.Flags().StringVar(&reason, "reason", "", "更正的原因")
 	}, func(ctx context.Context, s *session, r disclosure.Request, ref disclosure.NoticeRef) (disclosure.Outcome, error) {
+		if changes == "" {
+			return disclosure.Outcome{}, usage("请用 --changes 写明更正的内容，如 {\"title\":\"…\"}")
+		}
 		var members map[string]json.RawMessage
 		if err := disclosure.DecodeStrict([]byte(changes), &members); err != nil {
 			return disclosure.Outcome{}, err

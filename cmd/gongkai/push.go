@@ -158,14 +158,31 @@ func steerPush(p *program, cmd *cobra.Command, event func(ctx context.Context, s
 		case <-t.C:
 		case <-cmd.Context().Done():
 		}
-		fmt.Fprintln(p.out, map[bool]string{true: "已停发，不会再有新的发送", false: "已恢复"}[on])
-		return nil
+		if on {
+			fmt.Fprintln(p.out, "已停发，不会再有新的发送")
+			return nil
+		}
+		fmt.Fprintln(p.out, "已恢复")
+		return p.tellStopped(cmd.Context(), s)
 	}
+}
+
+// tellStopped names the kill switches that are still on: whoever has named another
+// one would take the push for running.
+func (p *program) tellStopped(ctx context.Context, s *session) error {
+	st, err := s.PushStatus(ctx, p.now())
+	for _, on := range st.Switches {
+		fmt.Fprintf(p.out, "仍停发：%s（%s）\n", on.Scope, on.Why)
+	}
+	return err
 }
 
 // setSwitch turns a kill switch on or off.
 func setSwitch(ctx context.Context, s *session, by disclosure.Actor, scope string, on bool, reason string, now time.Time) error {
 	scopes, err := s.config.audience(s.Store).Scopes(scope, on)
+	if err != nil {
+		return err
+	}
 	if !on {
 		reason = "" // it would turn it on
 	}

@@ -131,6 +131,7 @@ func TestPushScopes(t *testing.T) {
 		on   string
 	}{
 		{[]string{"pause", "--scope", "app:official", "--reason", "演练"}, exitOK, "app:wxa"},
+		{[]string{"resume", "--scope", "app:wrong"}, exitOK, "app:wxa"},
 		{[]string{"resume", "--scope", "app:official", "--reason", "演练完毕"}, exitOK, ""},
 		{[]string{"pause", "--scope", "app:nope", "--reason", "演练"}, exitFailed, ""},
 		{[]string{"pause", "--scope", "template:x", "--reason", "演练"}, exitFailed, ""},
@@ -149,6 +150,9 @@ func TestPushScopes(t *testing.T) {
 		}
 		if exit != tt.exit || on != tt.on {
 			t.Errorf("%v: exit %d, %s; on is %q, want %q", tt.args, exit, out, on, tt.on)
+		}
+		if tt.args[0] == "resume" && on != "" && !strings.Contains(out, "仍停发："+on) {
+			t.Errorf("%v does not tell that %s is on: %s", tt.args, on, out)
 		}
 	}
 }
