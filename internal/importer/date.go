@@ -51,7 +51,8 @@ func (in *input) serial(text string) (d civil, clock string, ok bool) {
 
 var (
 	dateText = regexp.MustCompile(`^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*(?:日|号)?`)
-	// serialText is a day of 2000 to 2099 that was pasted as text.
+	// serialText is a day of 2000 to 2099 in a cell that is not formatted as a date.
+	// Any other number there is none: 2026 is no day of 1905.
 	serialText = regexp.MustCompile(`^(3[6-9]|[4-6]\d|7[0-2])\d{3}(\.\d+)?$`)
 	dateRun    = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})$`)
 	clockText  = regexp.MustCompile(`^(上午|下午|中午|晚上|早上)?\s*(\d{1,2})\s*(?:[:：]\s*(\d{1,2})|[时点]\s*(?:(\d{1,2})\s*分?|(整|半))?)(?:[:：]\s*(\d{1,2}))?(?:\s*秒)?\s*(?:\+08:00|\(北京时间\)|（北京时间）)?$`)
@@ -138,7 +139,7 @@ func atoi(s string) int {
 
 // moment reads a cell as a date, with or without a time.
 func (in *input) moment(c cell, text string) (civil, string, bool) {
-	if c.number || serialText.MatchString(text) {
+	if c.date || serialText.MatchString(text) {
 		if d, clock, ok := in.serial(text); ok {
 			return d, clock, true
 		}

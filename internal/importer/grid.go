@@ -13,6 +13,7 @@ type cell struct {
 	number  bool   // text is a number, perhaps a date's serial
 	date    bool   // the number is formatted as a date or time
 	percent bool   // the number is formatted as a percentage
+	digits  int    // that the number is shown with at least, zeros before it
 	formula bool   // the text is what a formula came to
 	failed  bool   // the formula came to an error such as #REF!
 	merged  bool   // the text stands in the first cell of a merged range

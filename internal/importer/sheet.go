@@ -241,7 +241,7 @@ func (r *sheetReader) finish() error {
 		c.number = c.text != ""
 		if r.style > 0 && r.style < len(r.book.formats) {
 			f := r.book.formats[r.style]
-			c.date, c.percent = f.date, f.percent
+			c.date, c.percent, c.digits = f.date, f.percent, f.digits
 		}
 	}
 	if strings.ToValidUTF8(c.text, "") != c.text {

@@ -133,18 +133,22 @@ func (in *input) plain(c cell, text string) (json.RawMessage, *remark) {
 			return quote(d.String()), nil
 		}
 	}
-	return numberText(text)
+	return numberText(c, text)
 }
 
-// numberText writes a number that stands where text is meant. Past fifteen
-// digits the file no longer holds what was typed.
-func numberText(text string) (json.RawMessage, *remark) {
+// numberText writes a number that stands where text is meant, with the zeros
+// before it that the sheet shows. Past fifteen digits the file no longer holds
+// what was typed.
+func numberText(c cell, text string) (json.RawMessage, *remark) {
 	digits, ok := spelled(text)
 	if !ok {
 		return nil, fault("number.invalid", "数字无法识别", "请把单元格设为文本格式后重新填写")
 	}
 	if whole, _, _ := strings.Cut(strings.TrimPrefix(digits, "-"), "."); len(whole) > 15 {
 		return nil, fault("number.precision", "超过 15 位的号码被存成了数字，末位已经丢失", "请先把单元格设为文本格式，再重新填写号码")
+	}
+	if missing := c.digits - len(digits); missing > 0 && strings.Trim(digits, "0123456789") == "" {
+		digits = strings.Repeat("0", missing) + digits
 	}
 	return quote(digits), nil
 }
@@ -158,8 +162,8 @@ func identifier(f disclosure.Field, c cell, text string) (json.RawMessage, *rema
 		}
 		return quote(text), nil
 	}
-	raw, bad := numberText(text)
-	if bad == nil && f.Kind == disclosure.FieldPhone && len(raw)-2 >= 9 && raw[1] != '1' && raw[1] != '4' && raw[1] != '8' {
+	raw, bad := numberText(c, text)
+	if bad == nil && f.Kind == disclosure.FieldPhone && len(raw)-2 >= 9 && raw[1] != '0' && raw[1] != '1' && raw[1] != '4' && raw[1] != '8' {
 		return raw, caution("phone.leading_zero", "“"+f.Label+"”存成了数字，区号前的 0 可能丢失", "请核对，并把单元格设为文本格式")
 	}
 	return raw, bad

@@ -95,6 +95,8 @@ func TestValue(t *testing.T) {
 		{date, s("0026-11-23"), 0, "", "date.invalid"},
 		{date, n("20261123"), 0, `"2026-11-23"`, ""},
 		{date, n("-1"), 0, "", "date.invalid"},
+		{date, n("2026"), 0, "", "date.invalid"},
+		{date, n("2026.11"), 0, "", "date.invalid"},
 		{datetime, s("2026-11-23 09:30"), 0, `"2026-11-23T09:30:00+08:00"`, ""},
 		{datetime, s("2026年11月23日上午9时30分"), 0, `"2026-11-23T09:30:00+08:00"`, ""},
 		{datetime, s("2026年11月23日下午2:30（北京时间）"), 0, `"2026-11-23T14:30:00+08:00"`, ""},
@@ -181,6 +183,19 @@ func TestFormats(t *testing.T) {
 	for id, want := range map[string]numberFormat{"0": {}, "9": {percent: true}, "14": {date: true}, "22": {date: true}, "31": {date: true}, "57": {date: true}, "49": {}, "x": {}} {
 		if got := builtinFormat(id); got != want {
 			t.Errorf("builtinFormat(%s) = %+v, want %+v", id, got, want)
+		}
+	}
+}
+
+// TestLeadingZeros holds that a number is read with the zeros the sheet shows.
+func TestLeadingZeros(t *testing.T) {
+	for _, tt := range []struct{ code, text, want string }{
+		{"000000", "123", "000123"}, {"000000", "1234567", "1234567"}, {"0", "5", "5"}, {"0.00", "5", "5"}, {"General", "5", "5"},
+		{"000000", "1.5", "1.5"}, {"0000;-0000", "7", "0007"},
+	} {
+		c := cell{text: tt.text, number: true, digits: formatOf(tt.code).digits}
+		if raw, bad := numberText(c, c.text); bad != nil || string(raw) != `"`+tt.want+`"` {
+			t.Errorf("%s as %s = %s, %v, want %q", tt.text, tt.code, raw, bad, tt.want)
 		}
 	}
 }

@@ -232,7 +232,10 @@ func (w *workbook) readSheets() error {
 }
 
 // numberFormat is what a style makes of a number.
-type numberFormat struct{ date, percent bool }
+type numberFormat struct {
+	date, percent bool
+	digits        int // that a whole number is shown with at least: 6 for 000000
+}
 
 func (w *workbook) readStyles() error {
 	name := "xl/styles.xml"
@@ -281,6 +284,9 @@ func builtinFormat(id string) numberFormat {
 func formatOf(code string) numberFormat {
 	var f numberFormat
 	section, _, _ := strings.Cut(code, ";")
+	if len(section) <= 30 && strings.Trim(section, "0") == "" { // longer is a bomb
+		f.digits = len(section)
+	}
 	quoted, bracket := false, false
 	for i := 0; i < len(section); i++ {
 		switch c := section[i]; {
