@@ -99,3 +99,11 @@ func TestHealthcheckAsksTheAddress(t *testing.T) {
 		t.Errorf("exit %d, %s", code, out)
 	}
 }
+
+// The demo's successor goes on with the demo's data, in the folder it made up.
+func TestDemoSuccessorKeepsTheData(t *testing.T) {
+	c := &config{Demo: true, Data: "/tmp/gongkai-demo-1"}
+	if got := strings.Join(c.successorArgs([]string{"serve", "--demo"}), " "); got != "serve --demo --data /tmp/gongkai-demo-1" {
+		t.Error(got)
+	}
+}

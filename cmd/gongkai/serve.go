@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -117,7 +118,7 @@ func (p *program) waitForEnd(ctx context.Context, a *app, l *listeners, upgrade 
 		case <-upgrade:
 			path, err := executable()
 			if err == nil {
-				err = l.handOver(ctx, path, os.Args[1:], p.env)
+				err = l.handOver(ctx, path, a.config.successorArgs(os.Args[1:]), p.env)
 			}
 			if err == nil {
 				a.log.Info("a successor has taken over")
@@ -126,6 +127,15 @@ func (p *program) waitForEnd(ctx context.Context, a *app, l *listeners, upgrade 
 			a.log.Error("no successor; this process serves on", "error", err)
 		}
 	}
+}
+
+// successorArgs are the arguments of a successor: the demo's finds the folder that
+// this one has made up.
+func (c *config) successorArgs(args []string) []string {
+	if !c.Demo {
+		return args
+	}
+	return append(slices.Clone(args), "--data", c.Data)
 }
 
 // executable returns the path this program was started by, where an upgrade has
