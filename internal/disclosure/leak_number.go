@@ -41,7 +41,7 @@ func (w window) leak() (Leak, bool) {
 func (w window) isID() bool {
 	switch len(w.digits) {
 	case 18:
-		return w.grouped(6) && ValidID(w.digits)
+		return w.grouped(6) && ValidID(w.digits) || len(w.groups) == 1 && cutID(w.digits)
 	case 15:
 		return w.grouped(4) && !w.groups[len(w.groups)-1].hasX && validID15(w.digits)
 	}
@@ -88,6 +88,14 @@ func ValidID(d []byte) bool {
 	}
 	year := int(d[6])*10 + int(d[7])
 	return isProvince(province) && (year == 18 || year == 19 || year == 20) && isMonthDay(d[10:14])
+}
+
+// cutID recognises an ID number whose last three digits a spreadsheet has made
+// zeros, keeping fifteen: its place and its birth date are there to read. Nobody
+// has such a number. Later years are left out, being those of project codes.
+func cutID(d []byte) bool {
+	year := int(d[6])*100 + int(d[7])*10 + int(d[8])
+	return d[15]|d[16]|d[17] == 0 && isProvince(int(d[0])*10+int(d[1])) && year >= 190 && year <= 201 && isMonthDay(d[10:14])
 }
 
 // validID15 is stricter about the place, having no check digit.

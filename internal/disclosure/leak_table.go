@@ -95,6 +95,9 @@ var (
 	// otherWords make a heading that names a person one of something else.
 	otherWords = []string{"名称", "数", "单位", "意见", "签", "电话", "手机", "身份", "证", "关系", "人口", "址", "编号", "号码", "类", "情况",
 		"收入", "面积", "年龄", "性别", "结果", "金额", "日期", "时间", "代码", "账", "卡", "是否"}
+	// publicWords make a heading of names one of people who are named for a duty
+	// or a contract.
+	publicWords    = []string{"专家", "评委", "负责人", "经理", "经办", "联系人", "代表", "监理", "工程师", "技术", "竞得", "中标", "成交", "投标", "买受", "受让"}
 	householdWords = []string{"身份证", "证件号", "住址", "家庭", "户籍", "受理编号", "轮候", "人均"}
 	labelWords     = slices.Concat(passportWords, cardWords, homeWords)
 )
@@ -107,7 +110,7 @@ func headingOf(head string) column {
 		return column{label: head}
 	case containsAny(head, applicantWords) && !containsAny(head, otherWords):
 		return column{name: true, sure: true}
-	case head == "姓名" || head == "人员姓名" || head == "成员姓名":
+	case strings.HasSuffix(head, "姓名") && !containsAny(head, publicWords):
 		return column{name: true}
 	}
 	return column{}
