@@ -270,7 +270,8 @@ func (t *NoticeType) anchored(anchor string) bool {
 }
 
 // checkRuleChange refuses to change a rule that stands in the law itself, or to
-// call one so.
+// call one so, and to drop a term that a type is checked by: it would silently
+// be checked no more.
 func (c *Catalog) checkRuleChange(def Definition) error {
 	var r Rule
 	if err := json.Unmarshal(def.Doc, &r); err != nil {
@@ -287,6 +288,17 @@ func (c *Catalog) checkRuleChange(def Definition) error {
 	for i, u := range r.Applies {
 		id, _, _ := strings.Cut(u.Rule, ".")
 		l.add(id == r.ID, fmt.Sprintf("everywhere[%d].rule", i), "reference.unknown", "只能引用本规则的期限")
+	}
+	if len(l) > 0 {
+		return invalid(CodeDefinition, l)
+	}
+	for _, t := range c.Types {
+		for _, u := range t.Rules {
+			id, key, _ := strings.Cut(u.Rule, ".")
+			_, kept := r.Term(key)
+			l.add(id != r.ID || kept, "terms", "term.used", fmt.Sprintf(
+				"公告类型“%s”还在使用期限“%s”，不能去掉：terms 请写全部期限；整条规则停用请填写失效日期", t.Name, u.Rule))
+		}
 	}
 	return invalid(CodeDefinition, l)
 }

@@ -447,7 +447,8 @@ func TestEditingRules(t *testing.T) {
 	for name, tt := range map[string]struct{ doc, faults string }{
 		"a rule of law":           {`{"id":"D5","name":"x","standing":"confirmed","terms":[]}`, "id rule.law"},
 		"a rule to be confirmed":  {`{"id":"D21","name":"住房公示","standing":"confirmed","terms":[{"key":"publicity","name":"公示","amount":15,"unit":"d","direction":"min","article":"区规定"}]}`, ""},
-		"made into law":           {`{"id":"D21","name":"住房公示","standing":"law","terms":[]}`, "standing rule.law"},
+		"made into law":           {`{"id":"E1","name":"区规则","standing":"law","terms":[]}`, "standing rule.law"},
+		"without what types use":  {`{"id":"D15","name":"公告期限","terms":[{"key":"tender","name":"招标","amount":5,"unit":"wd","direction":"min","article":"y"}]}`, "terms term.used"},
 		"a rule of the district":  {`{"id":"E1","name":"区规则","terms":[]}`, ""},
 		"another rule everywhere": {`{"id":"E1","name":"区规则","everywhere":[{"rule":"D1","from":["formed_at"],"to":"published"}]}`, "everywhere[0].rule reference.unknown"},
 	} {
