@@ -109,6 +109,8 @@ func (b *Body) check() (string, []FieldError) {
 	l.add(slices.Contains(kinds, b.Kind), "kind", "enum.invalid",
 		"主体类别应为 government、department、centre、town、role 或 other")
 	l.validity(b.Validity)
+	l.add(b.Parent == "" || b.Parent != b.ID, "parent", "reference.self", "上级主体不能是它自己")
+	l.add(b.Successor == "" || b.Successor != b.ID, "successor", "reference.self", "承接主体不能是它自己")
 	if b.Aliases == nil {
 		b.Aliases = []string{}
 	}

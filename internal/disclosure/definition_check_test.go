@@ -72,6 +72,8 @@ func TestBodyDefinition(t *testing.T) {
 		{"no name", `"区水利局"`, `""`, CodeDefinition, "name name.invalid"},
 		{"201 characters of name", `"区水利局"`, quoted(strings.Repeat("局", 201)), CodeDefinition, "name name.invalid"},
 		{"unknown kind", `"department"`, `"bureau"`, CodeDefinition, "kind enum.invalid"},
+		{"its own parent", `"district-government"`, `"water-bureau"`, CodeDefinition, "parent reference.self"},
+		{"its own successor", `"parent"`, `"successor":"water-bureau","parent"`, CodeDefinition, "successor reference.self"},
 		{"everything at once", `"id":"water-bureau","name":"区水利局","kind":"department"`, `"id":""`, CodeDefinition,
 			"id id.invalid; name name.invalid"}, // without a kind it is another body
 	})
