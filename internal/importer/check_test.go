@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -211,6 +212,29 @@ func TestTablesOfSeveralNotices(t *testing.T) {
 	}
 	if want := []string{"甲丁", "乙丙", "乙戊"}; !slices.Equal(names, want) {
 		t.Errorf("applicants %v, want %v", names, want)
+	}
+}
+
+// TestHiddenRowsAreTold: what a filter leaves out is imported, and whoever cannot
+// see it is told.
+func TestHiddenRowsAreTold(t *testing.T) {
+	d := newDesk(t)
+	f := d.template(t, failureType)
+	sheet := f.GetSheetName(0)
+	for row, title := range []string{"甲", "乙", "丙"} {
+		fill(t, f, sheet, 4+row, failureRow(map[string]any{"no": strconv.Itoa(row + 1), "title": title}))
+	}
+	if i := d.send(t, "a.xlsx", "", save(t, f)); codes(i) != "" {
+		t.Errorf("issues %q of what everybody sees", codes(i))
+	}
+	for _, row := range []int{5, 6} {
+		if err := f.SetRowVisible(sheet, row, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := d.send(t, "a.xlsx", "", save(t, f))
+	if got := codes(i); got != "warning 5 row.hidden" || !strings.Contains(issues(i), "有 2 行是隐藏的") {
+		t.Errorf("issues %q\n%s", got, issues(i))
 	}
 }
 

@@ -124,6 +124,8 @@ func parseClock(s string) (string, bool) {
 		minute = 30
 	}
 	switch {
+	case m[1] == "晚上" && (hour < 5 || hour == 12): // midnight or after: of which day?
+		return "", false
 	case (m[1] == "下午" || m[1] == "晚上") && hour < 12:
 		hour += 12
 	case m[1] == "中午" && hour < 3:

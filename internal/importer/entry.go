@@ -75,6 +75,7 @@ func (in *input) each(yield func(*entry) error) error {
 		if strings.HasPrefix(no, sampleMark) || onlyNumber(in.main, row) {
 			return nil
 		}
+		in.main.see(row)
 		e := &entry{row: row.n, no: no, first: notices == 0, cells: row, unread: map[string]bool{}}
 		notices++
 		numbers[no]++
@@ -91,7 +92,7 @@ func (in *input) each(yield func(*entry) error) error {
 		return err
 	}
 	in.strays(numbers, notices)
-	return in.warnOfSecrets()
+	return in.warnOfHidden()
 }
 
 // fill makes the draft of a row.

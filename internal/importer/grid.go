@@ -23,8 +23,9 @@ func (c cell) blank() bool { return strings.TrimSpace(c.text) == "" }
 
 // line is one row of a sheet with its cells that are not blank.
 type line struct {
-	n     int    // as the spreadsheet counts, from 1
-	cells []cell // by column
+	n      int    // as the spreadsheet counts, from 1
+	cells  []cell // by column
+	hidden bool   // by hand or by a filter
 }
 
 // at returns the cell in a column; a blank one when there is none.

@@ -90,18 +90,29 @@ func (s *sheet) comments() (string, error) {
 	return found, damaged(err)
 }
 
-// warnOfSecrets tells of the numbers that the sheets of the notices and their
-// tables hide.
-func (in *input) warnOfSecrets() error {
-	grids := []grid{in.main.grid}
+// see keeps the row if nobody sees it: what a filter left out is imported too.
+func (l *layout) see(row *line) {
+	if row.hidden {
+		l.unseen = append(l.unseen, row.n)
+	}
+}
+
+// warnOfHidden tells of what the sheets of the notices and their tables hide:
+// rows, which are imported, and persons' numbers, which are not.
+func (in *input) warnOfHidden() error {
+	layouts := []*layout{in.main}
 	for _, f := range tables(in.typ) {
 		if l := in.tables[f.Key]; l != nil {
-			grids = append(grids, l.grid)
+			layouts = append(layouts, l)
 		}
 	}
 	var errs []error
-	for _, g := range grids {
-		secrets, err := g.concealed()
+	for _, l := range layouts {
+		if n := len(l.unseen); n > 0 {
+			in.report.at(place{l.grid.name(), l.unseen[0], -1}, "", "", *caution("row.hidden",
+				fmt.Sprintf("从这一行起有 %d 行是隐藏的，或者被筛选掉了，也会导入", n), "请取消隐藏和筛选后核对，不要公开的行请删去"))
+		}
+		secrets, err := l.grid.concealed()
 		errs = append(errs, err)
 		for _, s := range secrets {
 			in.report.at(s.place, "", "", *caution("privacy."+string(s.kind), fmt.Sprintf("%s中有看不见的%s，不会导入", s.where, s.kind.Name()),

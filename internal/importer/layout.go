@@ -27,6 +27,7 @@ type layout struct {
 	headings []heading
 	renamed  []heading // those found by another word for them
 	unknown  []cell    // heads that no column has
+	unseen   []int     // rows of data that are hidden
 }
 
 // find returns the heading of a key.
@@ -43,7 +44,7 @@ func (l *layout) find(key string) (heading, bool) {
 func firstLines(g grid) ([]line, error) {
 	var lines []line
 	err := g.rows(func(l *line) error {
-		lines = append(lines, line{l.n, slices.Clone(l.cells)})
+		lines = append(lines, line{n: l.n, cells: slices.Clone(l.cells)})
 		if len(lines) == headerRows {
 			return errStop
 		}

@@ -133,7 +133,8 @@ func (r *sheetReader) open(s *scanner) error {
 				return errXML
 			}
 		}
-		r.row, r.bytes = line{n: n, cells: r.row.cells[:0]}, 0
+		hidden, _ := s.rawAttr("hidden")
+		r.row, r.bytes = line{n: n, cells: r.row.cells[:0], hidden: string(hidden) == "1" || string(hidden) == "true"}, 0
 		r.cell.col = -1
 	case "c":
 		return r.openCell(s)

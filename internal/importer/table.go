@@ -37,6 +37,7 @@ func (in *input) readTables() error {
 				return tooLarge("子表“" + l.grid.name() + "”的内容过多")
 			}
 			if ok {
+				l.see(row)
 				in.rows[f.Key][no] = append(in.rows[f.Key][no], sub)
 			}
 			return nil
