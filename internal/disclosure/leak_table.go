@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // column says what the heading of a column promises.
@@ -12,6 +13,7 @@ type column struct {
 	name  bool   // of natural persons
 	sure  bool   // of private persons, whatever the notice is about
 	label string // that the cells are read with: 护照号码, 住址, 卡号
+	id    bool   // of ID numbers
 }
 
 // readTables looks at rows, lines with tabs, for what only the heading of a
@@ -70,7 +72,7 @@ func readHeadings(line string) []column {
 		}
 		c := headingOf(strings.Map(dropSpace, cell))
 		about = about || containsAny(cell, householdWords)
-		matters = matters || c.name || c.label != ""
+		matters = matters || c.name || c.id || c.label != ""
 		columns = append(columns, c)
 	}
 	if !matters {
@@ -99,15 +101,19 @@ var (
 	// or a contract.
 	publicWords    = []string{"专家", "评委", "负责人", "经理", "经办", "联系人", "代表", "监理", "工程师", "技术", "竞得", "中标", "成交", "投标", "买受", "受让"}
 	householdWords = []string{"身份证", "证件号", "住址", "家庭", "户籍", "受理编号", "轮候", "人均"}
+	idWords        = []string{"身份证", "证件号"}
 	labelWords     = slices.Concat(passportWords, cardWords, homeWords)
 )
 
 func headingOf(head string) column {
+	id := containsAny(head, idWords) && !containsAny(head, []string{"类型", "类别", "种类", "有效"})
 	switch {
 	case head == "":
 		return column{}
 	case containsAny(head, labelWords):
-		return column{label: head}
+		return column{label: head, id: id}
+	case id:
+		return column{id: true}
 	case containsAny(head, applicantWords) && !containsAny(head, otherWords):
 		return column{name: true, sure: true}
 	case strings.HasSuffix(head, "姓名") && !containsAny(head, publicWords):
@@ -125,6 +131,8 @@ func readRow(line string, offset int, columns []column) []Leak {
 		switch c := columns[i]; {
 		case c.name && LooksLikeName(cell):
 			found = append(found, Leak{Kind: LeakName, Start: offset, End: offset + len(cell), Private: !c.sure})
+		case c.id && idLike(cell):
+			found = append(found, Leak{Kind: LeakID, Start: offset, End: offset + len(cell)})
 		case c.label != "":
 			found = append(found, readLabelled(c.label, cell, offset)...)
 		}
@@ -132,6 +140,26 @@ func readRow(line string, offset int, columns []column) []Leak {
 		line = rest
 	}
 	return found
+}
+
+// idLike reports whether a cell holds about as many digits as an ID number. Below
+// a heading that promises one, a slip of the pen makes it no other number: the
+// birth date is still there to read. A masked one has none.
+func idLike(cell string) bool {
+	cell = strings.TrimSpace(cell)
+	n := 0
+	for i := 0; i < len(cell); {
+		r, width := utf8.DecodeRuneInString(cell[i:])
+		_, _, digit := digitAt(cell, i)
+		switch {
+		case digit, isX(r) && i+width == len(cell):
+			n++
+		case !separates(r):
+			return false
+		}
+		i += width
+	}
+	return n >= 14 && n <= 19
 }
 
 // readLabelled reads a cell as if its heading stood before it.

@@ -99,6 +99,10 @@ func TestFindLeaks(t *testing.T) {
 		{"cell of a column of homes", "户主\t家庭住址\n王**\t盐东镇东南村三组18号", "address"},
 		{"ID in a cell", "序号\t备注\n1\t" + id + "\n", "id_number"},
 		{"IDs in neighbouring cells", id + "\t" + x, "id_number id_number"},
+		{"a slip in a column of IDs", "户主\t身份证号\n王**\t320902199001010007\n李*\t32090219900101006\n", "id_number id_number"},
+		{"masked in a column of IDs", "户主\t身份证号\n王**\t320902XXXXXXXX0006\n李*\t3209**********0006\n赵*\t0006\n", ""},
+		{"a credit code in a column of numbers", "投标人\t证件号码\n江苏示例建设有限公司\t91320902MA0000015Y\n", ""},
+		{"the kind of a document", "申请人\t证件类型\n王**\t320902199001010007\n", ""},
 		{"halves in two cells", "320902199\t001010006", ""},
 	}
 	for _, tt := range tests {

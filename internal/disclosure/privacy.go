@@ -30,7 +30,7 @@ type FileLeak struct {
 
 // LeakScanVersion changes with what FindLeaks finds and with what is read of
 // files, so that those that were scanned before are scanned again.
-const LeakScanVersion = 3
+const LeakScanVersion = 4
 
 // Add looks for personal data in a part of the file. Its place is kept without
 // what it may give away itself: a sheet can be named after a person's number.
