@@ -209,7 +209,11 @@ func TestScheduledPublication(t *testing.T) {
 	}
 	late := w.create(t, w.draft(t, tender, "桥梁工程招标公告")).text("id")
 	w.step(t, "editor", late, "submit", nil)
-	if got := w.step(t, "reviewer", late, "publish", object{"publish_at": "2026-11-01T00:00:00+08:00"}).text("status"); got != "published" {
+	slip := w.call(t, "POST", "/api/v1/staff/notices/"+late+"/publish", opts{as: "reviewer", body: object{"publish_at": at.AddDate(-1, 0, 0).Format(time.RFC3339)}, want: 422})
+	if slip.text("errors.0.field") != "publish_at" || slip.text("errors.0.code") != "date.too_early" {
+		t.Errorf("a slip of the year is answered with %s", slip.body)
+	}
+	if got := w.step(t, "reviewer", late, "publish", object{"publish_at": at.Add(-time.Hour).Format(time.RFC3339)}).text("status"); got != "published" {
 		t.Errorf("an hour that is past gives status %s", got)
 	}
 }

@@ -237,6 +237,9 @@ func TestPublishAt(t *testing.T) {
 	}{
 		{"not said", time.Time{}, StatusPublished, ""},
 		{"past", testNow.Add(-time.Hour), StatusPublished, ""},
+		{"a day past", testNow.AddDate(0, 0, -1), StatusPublished, ""},
+		{"more than a day past", testNow.AddDate(0, 0, -1).Add(-time.Second), "", "publish_at date.too_early"},
+		{"a slip of the year", testNow.AddDate(-1, 0, 1), "", "publish_at date.too_early"},
 		{"now", testNow, StatusPublished, ""},
 		{"in a second", testNow.Add(time.Second), StatusScheduled, ""},
 		{"a second under a year", testNow.AddDate(1, 0, 0).Add(-time.Second), StatusScheduled, ""},

@@ -180,7 +180,7 @@ func requireReason(field, s, message string) error {
 // Approval is a reviewer's decision to publish.
 type Approval struct {
 	Acknowledgement
-	PublishAt      time.Time // zero or past: now
+	PublishAt      time.Time // zero: now, and so is what has passed within a day
 	Secrecy        Secrecy   // By and At are filled in
 	RequireSecrecy bool      // refuse without a result of the secrecy review
 }
@@ -221,6 +221,9 @@ func (ok Approval) check(now time.Time) error {
 		"请填写公开前保密审查的结果")
 	l.length("secrecy_review.result", oneLine(ok.Secrecy.Result), 0, 50, "保密审查结果")
 	l.length("secrecy_review.reason", oneLine(ok.Secrecy.Reason), 0, maxText, "保密审查理由")
+	// A slip of the year must not make public at once what was to wait.
+	l.add(ok.PublishAt.IsZero() || !ok.PublishAt.Before(now.AddDate(0, 0, -1)), "publish_at", "date.too_early",
+		"定时发布的时间已经过去一天以上，请核对年月日；要立即发布，请不填这一项")
 	l.add(ok.PublishAt.Before(now.AddDate(1, 0, 0)), "publish_at", "date.too_late", "定时发布的时间最多在一年之内")
 	return invalid(CodeInvalid, l)
 }
