@@ -33,7 +33,8 @@ func (s *Server) getNoticeLink(c *fiber.Ctx) error {
 		if err != nil {
 			return nil, err
 		}
-		return &disclosure.Answer{Body: fmt.Appendf(nil, "/n/%s/%d", d.Code, d.Rev), Position: d.Position}, nil
+		body := fmt.Appendf(nil, "/n/%s/%d", d.Code, d.Rev)
+		return &disclosure.Answer{Type: "text/plain; charset=utf-8", ETag: etagOf(body), Body: body, Position: d.Position}, nil
 	})
 	if err != nil {
 		return err
