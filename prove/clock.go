@@ -88,9 +88,9 @@ func (h *hall) schedule(ctx context.Context, at time.Time) (notice, error) {
 	return notice{made.ID, made.Code, made.Title}, h.office.call(ctx, h.node, "POST", path+"/publish", h.office.reviewer, object{"publish_at": at.Format(time.RFC3339)}, http.StatusOK, nil)
 }
 
-// privacyGate enters drafts that hold ID numbers, in text and in files, among
+// privacyCheck enters drafts that hold ID numbers, in text and in files, among
 // drafts that only look so.
-func privacyGate(ctx context.Context, l *lab) (outcome, error) {
+func privacyCheck(ctx context.Context, l *lab) (outcome, error) {
 	_, n, o, err := l.alone(ctx)
 	if err != nil {
 		return outcome{}, err

@@ -25,7 +25,7 @@ var experiments = []experiment{
 	{"17 reuse", "ids of requests in cache, log, audit trail and database after thousands at once", short, buffersReused, quiet},
 	{"18 authorisation", "every route of the table, every role, own and other bodies and people", middle,
 		suite("handlers", "TestAccess|TestScope|TestTokensEnd|TestSeparateStaffListener", "as the table says; a route without an entry fails"), computes},
-	{"19 gate", "drafts and files with planted ID numbers and with near-misses", long, privacyGate, quiet},
+	{"19 privacy", "drafts and files with planted ID numbers and with near-misses", long, privacyCheck, quiet},
 	{"21 purge", "an erased notice looked for in database, journal, Redis and backups", middle, purged, quiet},
 	{"22 fuzz", "every fuzz target", middle, fuzzed, computes},
 	{"23 audit", "each row of the audit log changed, deleted and moved, on both databases", middle,
