@@ -28,16 +28,24 @@ func (r *reader) date() bool {
 	return r.years(year) || r.isoDate(year) || r.yearMonth(year)
 }
 
-// years reads 2026-2027学年.
+// years reads 2026-2027学年, and two years of one decade by themselves.
 func (r *reader) years(year string) bool {
 	for _, sep := range [...]string{"-", "~", "/", "——", "—", "至"} {
-		if n := 4 + len(sep); strings.HasPrefix(r.in[r.at+4:], sep) && r.run(n) == 4 && r.follows(n+4, "年", "学年") {
+		if n := 4 + len(sep); strings.HasPrefix(r.in[r.at+4:], sep) && r.run(n) == 4 && (r.follows(n+4, "年", "学年") || r.decade(year, n)) {
 			r.say(spell(digitNames, year) + "至" + spell(digitNames, r.in[r.at+n:r.at+n+4]))
 			r.at += n + 4
 			return true
 		}
 	}
 	return false
+}
+
+// decade reports whether the four digits at the offset are a year at most ten
+// after the other, and no number that measures or goes on.
+func (r *reader) decade(year string, offset int) bool {
+	to, tail := r.in[r.at+offset:r.at+offset+4], r.in[r.at+offset+4:]
+	apart := 10*(int(to[2])-int(year[2])) + int(to[3]) - int(year[3])
+	return year[:2] == "20" && to[:2] == "20" && apart > 0 && apart <= 10 && !measured(tail) && !continues(tail) && !r.dialled()
 }
 
 // yearMonth reads 2026-11 and 2026.11 where that is neither a number that

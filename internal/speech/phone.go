@@ -107,7 +107,7 @@ func (r *reader) telephone() bool {
 	end := r.at + n
 	said := ""
 	switch {
-	case r.follows(n, "%", "年", "月", "号楼") || counts(r.in[end:]) || end < len(r.in) && r.in[end] == '.' && r.run(n+1) > 0:
+	case r.follows(n, "%", "年", "月", "号楼") || measured(r.in[end:]) || end < len(r.in) && r.in[end] == '.' && r.run(n+1) > 0:
 		return false
 	case n == 11 && digits[0] == '1' && digits[1] >= '3', n == 5 && digits[:3] == "123",
 		(n == 11 || n == 12) && digits[0] == '0':

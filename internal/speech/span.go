@@ -228,7 +228,7 @@ func (r *reader) sign() {
 	before := r.before(r.at - 1)
 	number := before >= '0' && before <= '9'
 	_, size := scanNumber(r.in, r.at)
-	apart := before == 0 || before < utf8.RuneSelf && !number && !isLetter(byte(before)) && before != ')' && before != '#'
+	apart := before == 0 || before == '：' || before < utf8.RuneSelf && !number && !isLetter(byte(before)) && before != ')' && before != '#'
 	switch {
 	case c == '+' && r.spaced(): // the country of a telephone number
 	case c == '-' && before != ' ' && (r.alike(r.at-1) || size > 0 && isHan(before) && r.follows(size, string(before))):

@@ -26,7 +26,7 @@ func runeSet(s string) map[rune]bool {
 }
 
 // longMeasures are measures of two characters and more whose first is none.
-var longMeasures = []string{"小时", "分钟", "公里", "公斤", "公顷", "平方", "立方", "千米", "厘米", "毫米", "千克", "千瓦", "兆瓦", "毫升", "毫克", "星期", "户次", "人次",
+var longMeasures = []string{"小时", "分钟", "公里", "公斤", "公顷", "平方", "立方", "千米", "厘米", "毫米", "千克", "千瓦", "平米", "美元", "港元", "欧元", "日元", "兆瓦", "毫升", "毫克", "星期", "户次", "人次",
 	"栋楼", "幢楼", "座楼", "层楼", "季", "株", "盏", "扇", "樘", "标箱", "车道", "学期", "学年", "课时", "门课", "口井", "孔桥", "居室", "口之家", "口人", "梯"}
 
 // otherWords begin with a measure and are none.
