@@ -82,6 +82,19 @@ func TestIVR16EveryNode(t *testing.T) {
 	}
 }
 
+// TestIVR16SlowGoesOn: a VoiceXML document asks for the next turn itself, and at
+// the pace of the first.
+func TestIVR16SlowGoesOn(t *testing.T) {
+	w := hotlineWorld(t)
+	p := w.dial(t)
+	for pace, want := range map[string]string{"": `turn?format=vxml" method`, "slow": `turn?format=vxml&amp;pace=slow" method`} {
+		q := url.Values{"call_id": {p.call}, "state": {p.last.State}, "digits": {"1"}, "format": {"vxml"}, "pace": {pace}}
+		if body := w.call(t, "GET", turnPath+"?"+q.Encode(), opts{as: "ivr", want: 200}).body; !strings.Contains(string(body), want) {
+			t.Errorf("pace %q: the next turn is asked for otherwise than with %s: %s", pace, want, body)
+		}
+	}
+}
+
 // variable is what differs from run to run: states, codes and hashes.
 var variable = regexp.MustCompile(`1\.[0-9a-f]{6}\.[A-Za-z0-9._-]+`)
 

@@ -138,7 +138,7 @@ func (h *hotline) write(t turn, in turnInput) (body []byte, media string, err er
 	case formatHTTAPI:
 		return h.httapi(t), "text/xml; charset=utf-8", nil
 	case formatVXML:
-		return h.vxml(t, in.call), "application/voicexml+xml; charset=utf-8", nil
+		return h.vxml(t, in), "application/voicexml+xml; charset=utf-8", nil
 	}
 	for {
 		var v any = h.turnJSON(t)
@@ -217,7 +217,7 @@ func (h *hotline) httapiSay(b *strings.Builder, t turn, attributes, bind string)
 }
 
 // vxml writes a turn as a VoiceXML 2.1 document.
-func (h *hotline) vxml(t turn, call string) []byte {
+func (h *hotline) vxml(t turn, in turnInput) []byte {
 	var b strings.Builder
 	b.WriteString(xml.Header + `<vxml version="2.1" xmlns="http://www.w3.org/2001/vxml" xml:lang="zh-CN">` + "\n")
 	say := "<prompt>" + escape(t.prompt) + "</prompt>"
@@ -226,7 +226,7 @@ func (h *hotline) vxml(t turn, call string) []byte {
 	}
 	switch t.action {
 	case actionCollect:
-		h.vxmlField(&b, t, say, call)
+		h.vxmlField(&b, t, say, in)
 	case actionTransfer:
 		fmt.Fprintf(&b, "<form id=\"op\">\n<block>%s</block>\n<transfer name=\"person\" bridge=\"false\" dest=\"tel:%s\"/>\n</form>\n", say, escape(t.transfer.number))
 	default:
@@ -238,8 +238,12 @@ func (h *hotline) vxml(t turn, call string) []byte {
 
 // vxmlField is the form that collects keys. When the next turn cannot be
 // fetched, the call goes to a person.
-func (h *hotline) vxmlField(b *strings.Builder, t turn, say, call string) {
-	url := escape(h.server.PublicURL + turnPath + "?format=vxml")
+func (h *hotline) vxmlField(b *strings.Builder, t turn, say string, in turnInput) {
+	url := h.server.PublicURL + turnPath + "?format=vxml"
+	if in.slow { // the next turn is asked for by this document
+		url += "&pace=slow"
+	}
+	url = escape(url)
 	submit := func(event, digits string) string {
 		return fmt.Sprintf(`<assign name="event" expr="'%s'"/><submit next="%s" method="post" namelist="call_id state %sevent" fetchtimeout="3s" maxage="0"/>`, event, url, digits)
 	}
@@ -250,7 +254,7 @@ func (h *hotline) vxmlField(b *strings.Builder, t turn, say, call string) {
 	fmt.Fprintf(b, "<property name=\"inputmodes\" value=\"dtmf\"/>\n<property name=\"timeout\" value=\"%ds\"/>\n<property name=\"interdigittimeout\" value=\"%ds\"/>\n%s\n",
 		t.input.timeout, t.input.interdigit, strings.TrimSpace(finish))
 	b.WriteString("<catch event=\"error.badfetch\"><goto next=\"#op\"/></catch>\n<catch event=\"connection.disconnect.hangup\"><exit/></catch>\n")
-	fmt.Fprintf(b, "<form id=\"turn\">\n<var name=\"state\" expr=\"'%s'\"/>\n<var name=\"event\" expr=\"'digits'\"/>\n<var name=\"call_id\" expr=\"'%s'\"/>\n", escape(t.state), escape(scriptText(call)))
+	fmt.Fprintf(b, "<form id=\"turn\">\n<var name=\"state\" expr=\"'%s'\"/>\n<var name=\"event\" expr=\"'digits'\"/>\n<var name=\"call_id\" expr=\"'%s'\"/>\n", escape(t.state), escape(scriptText(in.call)))
 	fmt.Fprintf(b, "<field name=\"digits\">\n%s\n%s\n", dtmfGrammar(t.input.max), say)
 	fmt.Fprintf(b, "<noinput>%s</noinput>\n<nomatch><assign name=\"digits\" expr=\"'x'\"/>%s</nomatch>\n<filled>%s</filled>\n</field>\n</form>\n",
 		submit(eventTimeout, ""), submit(eventDigits, "digits "), submit(eventDigits, "digits "))
