@@ -43,9 +43,11 @@ type audioStore struct {
 type audioText struct {
 	text, notices string
 	personal      bool
+	until         time.Time // of a personal one: when it is no longer handed out
 }
 
 const (
+	personalLife  = 5 * time.Minute // an engine fetches at once, and logs addresses that work without a token
 	maxAudioTexts = 20_000
 	maxAudioBytes = 64 << 20
 	voiceTimeout  = 10 * time.Second
@@ -71,7 +73,7 @@ func newAudioStore(c HotlineConfig, s *Server) (*audioStore, error) {
 // file is there when the engine asks for it. While the voice fails it returns ""
 // for what was not read before.
 func (a *audioStore) offer(text string, codes []string, personal bool) string {
-	t := audioText{text, strings.Join(codes, " "), personal}
+	t := audioText{text, strings.Join(codes, " "), personal, a.server.Now().Add(personalLife)}
 	name := mac(a.key, a.kind+t.notices, text)
 	sum := sha256.Sum256([]byte(name))
 	name = hex.EncodeToString(sum[:16])
@@ -83,7 +85,7 @@ func (a *audioStore) offer(text string, codes []string, personal bool) string {
 	if probe && !a.guard.probe() {
 		return ""
 	}
-	if _, ok := a.texts.GetIfPresent(name); !ok || probe {
+	if _, ok := a.texts.GetIfPresent(name); !ok || probe || personal {
 		a.texts.Set(name, t)
 		if a.keeps(t) {
 			_ = os.WriteFile(filepath.Join(a.dir, name+".txt"), []byte(t.notices+"\n"+text), 0o600) // the memory has it too
@@ -117,6 +119,10 @@ func (a *audioStore) keeps(t audioText) bool { return a.dir != "" && !t.personal
 // text returns what the file of the name says.
 func (a *audioStore) text(name string) (audioText, bool) {
 	if t, ok := a.texts.GetIfPresent(name); ok {
+		if t.personal && a.server.Now().After(t.until) {
+			a.forget(name)
+			return audioText{}, false
+		}
 		return t, true
 	}
 	if a.dir == "" {
