@@ -207,21 +207,34 @@ func showStages(ctx context.Context, c *call, s *screen) error {
 		labels = append(labels, speech.Shorten(speech.Text(n.TypeName), titleLimit/2))
 	}
 	s.notices = c.ids[1:]
-	intro := spokenProject(p) + "，" + lastDigits(p.Code) + "。最新进展是" + daySaid(newest[0].PublishedAt) + "的" + labels[0] + "。"
+	intro := spokenProject(p) + "，" + lastDigits(p.Code) + "。最新进展是" + c.daySaid(newest[0].PublishedAt) + "的" + labels[0] + "。"
 	if p.NextDeadline != nil {
-		intro += "下一个时限是" + daySaid(p.NextDeadline) + "。"
+		intro += "下一个时限是" + c.daySaid(p.NextDeadline) + timeSaid(*p.NextDeadline) + "。"
 	}
 	s.menu(intro+"收听", labels, c.backWords())
 	return nil
 }
 
-// daySaid says the day of an instant, without the year.
-func daySaid(at *string) string {
+// daySaid says the day of an instant, with its year unless that is the present one.
+func (c *call) daySaid(at *string) string {
 	t, err := disclosure.ParseInstant(deref(at))
 	if err != nil {
 		return ""
 	}
-	return speech.Text(t.In(shanghai).Format("1月2日"))
+	t = t.In(shanghai)
+	if t.Year() != c.now.In(shanghai).Year() {
+		return speech.Text(t.Format("2006年1月2日"))
+	}
+	return speech.Text(t.Format("1月2日"))
+}
+
+// timeSaid says the time of day of a deadline, nothing of one that ends with its day.
+func timeSaid(at string) string {
+	t, err := disclosure.ParseInstant(at)
+	if t = t.In(shanghai); err != nil || t.Hour() == 23 && t.Minute() == 59 {
+		return ""
+	}
+	return speech.Clock(t.Hour(), t.Minute())
 }
 
 func pressStages(ctx context.Context, c *call, key string) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gongkai/handlers"
+	"gongkai/internal/speech"
 )
 
 // TestIVR10Tokens restarts a call whose state is none of ours.
@@ -132,6 +133,31 @@ func TestIVR11WithdrawnMeanwhile(t *testing.T) {
 	if n := w.metric(t, "gongkai_ivr_turns_total") - before; n != 3 {
 		t.Errorf("a minute later it is a new request, counted %v times", n)
 	}
+}
+
+// TestIVR06Stages tells a day of another year with its year, and of a deadline
+// when on its day it is.
+func TestIVR06Stages(t *testing.T) {
+	w := hotlineWorld(t)
+	due, err := time.Parse(time.RFC3339, w.get(t, "/api/v1/projects/E3209020001000011").text("next_deadline"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout := "1月2日"
+	if due.Year() != w.Now().Year() {
+		layout = "2006年1月2日"
+	}
+	if due.Hour() != 23 {
+		layout += " 15:04"
+	}
+	p := w.dial(t)
+	p.press("1", "2", "1000011")
+	p.hears("下一个时限是" + speech.Text(due.Format(layout)) + "。")
+	published := w.Now()
+	w.advance(365 * 24 * time.Hour)
+	p = w.dial(t)
+	p.press("1", "2", "1000011")
+	p.hears("最新进展是" + speech.Text(published.Format("2006年1月2日")) + "的")
 }
 
 // TestIVR12NextPage begins the next page behind what was heard, whichever of it
