@@ -43,7 +43,8 @@ type projectHit struct {
 const maxChanges = 2_000
 
 // find returns the projects that the keys fit: the whole number if one fits, else
-// those that end so, else those that begin so; at most limit+1.
+// those that end so, else those that begin so; at most limit+1. Fewer than
+// minTyped keys are a whole number or nothing.
 func (x *projectIndex) find(ctx context.Context, keys string, limit int) ([]projectHit, error) {
 	if err := x.refresh(ctx); err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (x *projectIndex) find(ctx context.Context, keys string, limit int) ([]proj
 				hits = append(hits, projectHit{key, p.code})
 			}
 		}
-		if len(hits) > 0 {
+		if len(hits) > 0 || len(keys) < minTyped {
 			break
 		}
 	}

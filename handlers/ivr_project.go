@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	minTyped      = 6 // digits of a number that may be looked up by its end
+	minTyped      = 6 // digits of a number that may be looked up by its end; a shorter one is a whole number
 	maxCandidates = 3
 	stageOptions  = 3
 	nameLimit     = 20 // characters of a project's name
@@ -33,9 +33,6 @@ func pressProgress(ctx context.Context, c *call, _ string) error {
 		return nil
 	case digits == "" && strings.Contains(c.in.digits, "*"):
 		c.note = "已经清除。"
-		return nil
-	case len(digits) < minTyped:
-		c.refuse("请至少输入六位。")
 		return nil
 	}
 	if disclosure.ValidCode(digits) {
@@ -79,6 +76,8 @@ func codeOf(err error) disclosure.Code {
 // foundProjects opens the one project, asks which of a few, or asks for more.
 func (c *call) foundProjects(digits string, hits []projectHit) {
 	switch {
+	case len(hits) == 0 && len(digits) < minTyped:
+		c.refuse("请至少输入六位。")
 	case len(hits) == 0 && len(digits) == 8 && !disclosure.ValidCode(digits):
 		c.refuse("没有查到。如果是公告编号，可能按错了一位，请核对后重新输入。")
 	case len(hits) == 0:

@@ -192,6 +192,8 @@ func TestIVR13Keypad(t *testing.T) {
 	for i, code := range []string{"QZ-900001", "AB-700001", "AB-700002", "AC-700003", "MN800001-A", "MN800001-B"} {
 		w.publish(t, w.draft(t, tender, "工程"+code, object{"project": object{"code": code, "name": "工程" + string("甲乙丙丁戊己"[3*i:3*i+3])}}))
 	}
+	w.publish(t, w.draft(t, "land.transfer_notice", "挂牌出让公告", object{"project": object{"code": "亭土告〔2024〕5号", "name": "亭土告〔2024〕5号地块"}}))
+	w.publish(t, w.draft(t, tender, "工程庚"))
 	code := w.get(t, "/api/v1/notices?limit=1").text("items.0.code")
 	typo := code[:7] + string('0'+(code[7]-'0'+1)%10)
 	withdrawn := w.publish(t, w.draft(t, tender, "将撤回的公告")).text("code")
@@ -208,6 +210,8 @@ func TestIVR13Keypad(t *testing.T) {
 		{"more than three fit", "332090", "progress", "请多输入几位"},
 		{"none fits", "555555", "progress", "没有查到这个编号"},
 		{"too short", "777", "progress", "至少输入六位"},
+		{"all of a short number", "20245", "stages", "亭土告"},
+		{"the end of a short number", "0245", "progress", "至少输入六位"},
 		{"the code of a notice", code, "detail", "工程"},
 		{"a slip of the finger in it", typo, "progress", "按错了一位"},
 		{"a withdrawn notice", withdrawn, "progress", "已撤回"},
