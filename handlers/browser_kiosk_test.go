@@ -362,8 +362,8 @@ func TestKioskReadsAloud(t *testing.T) {
 	eval[bool](b, `voices.push({lang: "zh-CN"}), true`)
 	b.tap("button", "朗读")
 	b.until(5*time.Second, `said.length`)
-	if said := eval[string](b, `said.join(" ")`); !strings.Contains(said, "zh-CN") || !strings.Contains(said, "食堂改造工程") {
-		t.Errorf("read aloud: %s", said)
+	if said := eval[string](b, `said.join(" ")`); !strings.Contains(said, "zh-CN") || !strings.Contains(said, "食堂改造工程") || strings.Count(said, "信息来源") != 1 {
+		t.Errorf("read aloud, once: %s", said)
 	}
 	eval[bool](b, `last.onerror(), true`)
 	b.until(3*time.Second, `document.querySelector("[data-read]").innerText === "朗读"`)

@@ -1,10 +1,10 @@
-/** texts collects what is to be read: headings and lines, not every cell of a long table. */
+/** texts collects what is to be read, in pieces that a voice says in one go: headings and lines, not every cell of a long table. */
 async function texts(page: HTMLElement): Promise<string[]> {
   try {
     const res = await fetch(`/api/v1/notices/${page.dataset.code}/speech`, { credentials: "omit" });
     if (res.ok) {
       const speech: { prompt: string; pages: string[] } = await res.json();
-      return [speech.prompt, ...speech.pages].filter(Boolean);
+      return speech.pages.length ? speech.pages : [speech.prompt];
     }
   } catch {
     // Offline: read what is on the screen.
