@@ -69,6 +69,8 @@ type Summary = Omit<Item, "body_name" | "corrected"> & { body: { name: string };
 
 const store = "gongkai-kiosk-data";
 const snapshotURL = "/kiosk/snapshot.json";
+const changes = 100; // one answer of the feed
+const usualWait = 4000;
 
 /** troubles are names of what went wrong since they were last reported. */
 export const troubles = new Set<string>();
@@ -77,7 +79,7 @@ export const troubles = new Set<string>();
 export class Missing extends Error {}
 
 /** get asks the server and gives up after a while: a hall's network may swallow requests. */
-export async function get(url: string, wait = 4000, init: RequestInit = {}): Promise<Response> {
+export async function get(url: string, wait = usualWait, init: RequestInit = {}): Promise<Response> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), wait);
   try {
@@ -87,6 +89,9 @@ export async function get(url: string, wait = 4000, init: RequestInit = {}): Pro
   }
 }
 
+/** unkept is for what somebody asked for: the browser's own cache would keep it by its address. */
+const unkept: RequestInit = { cache: "no-store" };
+
 const empty: Snapshot = { seq: 0, as_of: "", sectors: [], items: [], words: [] };
 
 /** Data is the one copy of the snapshot and the position of the change feed it stands for. */
@@ -94,10 +99,14 @@ export class Data {
   snapshot: Snapshot = empty;
   online = false;
   seq = 0;
+  /** something has changed since the snapshot was asked for */
+  behind = false;
   /** when the server was last heard, by its own clock and by the monotonic one */
   private heard = { server: 0, at: 0 };
-  /** withdrawn since the page was opened: a list that was on its way may still name them */
+  /** withdrawn since the page was opened: what was on its way may still name them */
   private readonly gone = new Set<string>();
+  /** from then on the feed alone moves seq: a snapshot would skip withdrawals of what is on the screen */
+  private following = false;
 
   /** open reads the stored snapshot, then asks for a newer one. */
   async open(): Promise<void> {
@@ -111,26 +120,38 @@ export class Data {
   }
 
   private take(s: Snapshot): void {
-    this.snapshot = s;
-    this.seq = Math.max(this.seq, s.seq);
+    this.snapshot = { ...s, items: s.items.filter((i) => !this.gone.has(i.id)) };
+    if (!this.following) this.seq = Math.max(this.seq, s.seq);
+  }
+
+  /** isGone reports whether the notice was withdrawn since the page was opened. */
+  isGone(id = ""): boolean {
+    return this.gone.has(id);
   }
 
   /** refresh asks for the newest snapshot and keeps it. */
   async refresh(): Promise<void> {
-    const res = await get(snapshotURL, 8000);
-    if (!res.ok) {
-      troubles.add("snapshot." + res.status);
-      throw new Error("snapshot " + res.status);
+    this.behind = false; // until the feed says otherwise, also while this is on its way
+    try {
+      const res = await get(snapshotURL, 8000);
+      if (!res.ok) {
+        troubles.add("snapshot." + res.status);
+        throw new Error("snapshot " + res.status);
+      }
+      const s: Snapshot = await res.json();
+      this.take(s);
+      this.hearOf(res);
+    } catch (e) {
+      this.behind = true;
+      throw e;
     }
-    const s: Snapshot = await res.clone().json();
-    this.take(s);
-    this.hear(s.as_of);
-    await this.keep(res);
+    await this.keep();
   }
 
-  private async keep(res: Response): Promise<void> {
+  private async keep(): Promise<void> {
+    const copy = new Response(JSON.stringify(this.snapshot), { headers: { "Content-Type": "application/json" } });
     try {
-      await (await caches.open(store)).put(snapshotURL, res);
+      await (await caches.open(store)).put(snapshotURL, copy);
     } catch {
       troubles.add("storage.refused"); // as above, or the disk is full: the copy in memory still serves
     }
@@ -148,18 +169,22 @@ export class Data {
 
   /** now is the server's time: the terminal's clock may be wrong. */
   now(): number {
-    return this.heard.server ? this.heard.server + performance.now() - this.heard.at : Date.parse(this.snapshot.as_of) || Date.now();
+    if (this.heard.server) return this.heard.server + performance.now() - this.heard.at;
+    return Math.max(Date.now(), Date.parse(this.snapshot.as_of) || 0); // started without a network: not before what is stored
   }
 
   /** asOf is the time of day the content stands for, as 11:20. */
   asOf(): string {
-    const at = this.heard.server ? new Date(this.heard.server) : new Date(Date.parse(this.snapshot.as_of));
+    const heard = this.heard.server && (this.online || !this.behind); // else what is stored is older than the last word
+    const at = new Date(heard ? this.heard.server : Date.parse(this.snapshot.as_of));
     return isNaN(at.getTime()) ? "" : new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(at);
   }
 
-  /** follow asks what has changed since; withdrawn notices are dropped at once. */
-  async follow(): Promise<{ withdrawn: string[]; changed: string[] }> {
-    const res = await get(`/api/v1/changes?after=${this.seq}&limit=100`, 2500);
+  /** follow asks what has changed since, as much as one answer tells; withdrawn notices are dropped at once. */
+  async follow(): Promise<{ withdrawn: string[]; changed: string[]; full: boolean }> {
+    if (!this.snapshot.as_of) await this.refresh(); // there is nothing yet that the feed would go on from
+    this.following = true;
+    const res = await get(`/api/v1/changes?after=${this.seq}&limit=${changes}`, 2500);
     if (!res.ok) throw new Error("changes " + res.status);
     const feed: { items: { seq: number; kind: string; notice_id: string | null }[]; last_seq: number } = await res.json();
     this.hearOf(res);
@@ -170,17 +195,18 @@ export class Data {
       if (c.notice_id) (c.kind === "withdrawn" ? withdrawn : changed).push(c.notice_id);
       else changed.push("");
     }
-    if (feed.items.length === 0 && feed.last_seq < this.seq) this.seq = feed.last_seq; // a restored backup
+    if (feed.items.length) this.behind = true;
+    else if (feed.last_seq < this.seq) this.seq = feed.last_seq; // a restored backup
     for (const id of withdrawn) this.gone.add(id);
     if (withdrawn.length) await this.drop(withdrawn);
-    return { withdrawn, changed };
+    return { withdrawn, changed, full: feed.items.length === changes };
   }
 
   private async drop(ids: string[]): Promise<void> {
     const items = this.snapshot.items.filter((i) => !ids.includes(i.id));
     if (items.length === this.snapshot.items.length) return;
     this.snapshot = { ...this.snapshot, items };
-    await this.keep(new Response(JSON.stringify(this.snapshot), { headers: { "Content-Type": "application/json" } }));
+    await this.keep();
   }
 
   /**
@@ -210,7 +236,7 @@ export class Data {
     if (query.q) v.set("q", query.q);
     if (query.sort) v.set("sort", query.sort), v.set("open", "true");
     if (cursor) v.set("cursor", cursor);
-    const res = await get("/api/v1/notices?" + v);
+    const res = await get("/api/v1/notices?" + v, usualWait, query.q ? unkept : {});
     if (!res.ok) throw new Error("notices " + res.status);
     this.hearOf(res); // before a row says what is over
     const page: { items: Summary[]; next: string | null } = await res.json();
@@ -251,7 +277,7 @@ export class Data {
   async count(q: string): Promise<{ total: number; more: boolean }> {
     if (this.online) {
       try {
-        const res = await get("/api/v1/notices?" + new URLSearchParams({ q, limit: "1" }));
+        const res = await get("/api/v1/notices?" + new URLSearchParams({ q, limit: "1" }), usualWait, unkept);
         if (res.ok) {
           const page: { total: number; total_capped: boolean } = await res.json();
           return { total: page.total, more: page.total_capped };
@@ -313,7 +339,7 @@ export class Data {
   /** notice returns the page of a notice. It throws Missing with words for the reader. */
   async notice(code: string): Promise<string> {
     try {
-      const res = await get("/kiosk/n/" + encodeURIComponent(code));
+      const res = await get("/kiosk/n/" + encodeURIComponent(code), usualWait, unkept);
       if (res.ok) return await res.text();
       if (res.status === 404 || res.status === 410) {
         const problem: { title: string; detail: string } = await res.json();

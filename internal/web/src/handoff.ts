@@ -68,14 +68,16 @@ function printSlip(article: HTMLElement, data: Data): void {
   const slip = byId("slip");
   const line = (label: string, text: string) => (text ? [el("p", {}, el("b", {}, label), " ", text)] : []);
   const at = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", dateStyle: "medium", timeStyle: "short" }).format(data.now());
+  const madeUp = document.querySelector("body > .demo")?.textContent;
   slip.textContent = "";
   slip.append(
-    el("p", { class: "slip-site" }, document.querySelector(".brand")?.textContent ?? ""), el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("状态", state), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
+    el("p", { class: "slip-site" }, document.querySelector(".brand")?.textContent ?? ""), ...(madeUp ? [el("p", {}, madeUp)] : []), el("h2", {}, article.querySelector("h1")?.textContent ?? ""), ...line("编号", code), ...line("状态", state), ...line("截止", until), ...line("公开主体", body), ...line("来源", source), ...line("版本", `第 ${rev} 版`),
     ...line("打印", at + (data.online ? "" : "（离线打印，可能不是最新）")), el("img", { src: `/api/v1/notices/${code}/qr.svg`, alt: "" }), el("p", { class: "slip-hint" }, "扫码看全文和最新版本"), ...line("热线", document.body.dataset.hotline ?? ""),
   );
   const img = slip.querySelector("img");
   const go = () => (cutAfter(slip), print());
   if (!img || img.complete) return go();
-  img.addEventListener("load", go);
-  img.addEventListener("error", () => (img.remove(), go()));
+  // Who has left by then, or asked again, wants this one no more.
+  img.addEventListener("load", () => img.isConnected && go());
+  img.addEventListener("error", () => img.isConnected && (img.remove(), go()));
 }

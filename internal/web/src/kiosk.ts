@@ -1,5 +1,6 @@
 // The kiosk: one page that never leaves its address, has no history to go back
 // to and forgets all that was typed. Views are drawn from data.ts.
+import { retell } from "./closing";
 import { Data, Item, List, Missing, troubles } from "./data";
 import { byId, el } from "./dom";
 import { run as runDevice } from "./device";
@@ -166,10 +167,12 @@ async function drawNotice(code: string, screen: Screen, turn: number): Promise<v
   }
   if (turn !== drawing) return;
   main.innerHTML = html; // made by the server's templates, text escaped, body_html reduced to its allow-list
+  const article = main.querySelector<HTMLElement>("article");
+  if (data.isGone(article?.dataset.id)) return message(withdrawnNow); // while it was on its way
+  retell(main, data.now()); // a stored page is of the day it was stored
   for (const a of main.querySelectorAll("a")) a.replaceWith(ownProject(a) ?? el("span", { class: "link" }, ...a.childNodes)); // a kiosk leads nowhere else
   for (const p of main.querySelectorAll(".pager")) p.replaceWith(el("p", { class: "sub" }, "其余各行请扫码在手机上看。"));
   for (const b of main.querySelectorAll<HTMLElement>("[data-open]")) b.addEventListener("click", () => open({ kind: "notice", code: b.dataset.open ?? "" }));
-  const article = main.querySelector<HTMLElement>("article");
   if (article) {
     lead(article, data, settings.has("printer"), toast);
     article.append(hand());
@@ -267,6 +270,8 @@ function drawSearch(view: View & { kind: "search" }, screen: Screen, turn: numbe
   show();
 }
 
+const withdrawnNow = "这条公告刚刚撤回，内容不再有效。";
+
 function message(text: string): void {
   main.textContent = "";
   main.append(el("p", { class: "empty big", role: "alert" }, text));
@@ -354,6 +359,7 @@ const closeDialog = () => dialog.open && dialog.close();
 
 /** reset makes the kiosk as the next person must find it. */
 function reset(): void {
+  hush(); // some browsers read on while a page loads anew
   if (outdated) return location.reload();
   setSize(0);
   for (const name of ["contrast", "low"] as const) {
@@ -440,15 +446,17 @@ function renew(): void {
 }
 
 async function poll(): Promise<void> {
+  let more = false; // has changed than one answer tells
   try {
-    const { withdrawn, changed } = await data.follow();
+    const { withdrawn, changed, full } = await data.follow();
+    more = full;
     if (failures) lost += (performance.now() - outage) / 1000;
     failures = 0;
     data.online = true;
     const shown = main.querySelector<HTMLElement>("article")?.dataset.id ?? "";
     if (withdrawn.includes(shown)) {
       hush();
-      message("这条公告刚刚撤回，内容不再有效。");
+      message(withdrawnNow);
     } else if (sector || long) {
       (sector ?? long)?.drop(withdrawn); // the others stay where they are
     } else if (withdrawn.some((id) => main.querySelector(`[data-id="${id}"]`))) {
@@ -457,14 +465,14 @@ async function poll(): Promise<void> {
       toast("本公告刚刚更新，已显示最新内容");
       void draw();
     }
-    if (withdrawn.length || changed.length) renew();
+    if (data.behind && !more) renew();
   } catch {
     if (!failures) outage = performance.now();
     failures++;
     if (failures >= 2) data.online = false;
   }
   showState();
-  setTimeout(() => void poll(), failures ? 2 * pollWait : pollWait);
+  setTimeout(() => void poll(), failures ? 2 * pollWait : more ? 0 : pollWait);
 }
 
 document.addEventListener("click", (event) => {
