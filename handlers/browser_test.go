@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -334,9 +335,29 @@ func TestH5NoticesStaleCopy(t *testing.T) {
 	b.until(5*time.Second, `document.getElementById("state").innerText.includes("本公告已终止")`)
 	w.step(t, "reviewer", id, "withdraw", object{"reason": "有误"})
 	eval[bool](b, look)
-	b.until(5*time.Second, `document.getElementById("state").innerText.includes("本公告已撤回，以下内容不再有效")`)
+	b.until(5*time.Second, `document.getElementById("state").innerText.includes("本公告已撤回，内容不再公开")`)
+	if left := eval[string](b, `document.title + document.querySelector("main").innerText`); strings.Contains(left, "道路") || strings.Contains(left, code) {
+		t.Errorf("the copy of a withdrawn notice still says %s", left)
+	}
 	b.checkAccess("a withdrawn copy", touchH5)
 	b.checkOrigin()
+}
+
+// TestH5TellsTimeAnew: what a page kept by the browser says of a deadline is of
+// now, by the server's clock.
+func TestH5TellsTimeAnew(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	code := w.publish(t, w.draft(t, tender, "道路招标公告")).text("code")
+	for date, want := range map[string]string{"Fri, 01 Jan 2100 00:00:00 GMT": "已截止", "Mon, 23 Nov 2026 01:00:00 GMT": "天截止", "nonsense": "天截止"} {
+		b := w.tab(t, 390, 844)
+		b.beforeLoad(`{
+			const real = window.fetch.bind(window);
+			window.fetch = (url, ...rest) => real(url, ...rest).then(async (res) => { const text = await res.text(); window.looked = true; return new Response(text, { headers: { Date: "` + date + `" } }) });
+		}`)
+		b.open("/n/" + code + "/1")
+		b.until(5*time.Second, `window.looked && document.querySelector(".key .sub").innerText.endsWith("`+want+`") && (document.querySelector(".key .over") !== null) === `+strconv.FormatBool(want == "已截止"))
+	}
 }
 
 // TestH5ReadsAloud: a browser without a Chinese voice says so beside the button.

@@ -1,7 +1,8 @@
 // The H5's script. Every page works without it: it asks whether the copy on the
 // screen is still current, and offers large type, reading aloud, a link to copy
 // and printing where the browser can do that.
-import { speak } from "./speak";
+import { retell } from "./closing";
+import { hush, speak } from "./speak";
 
 const root = document.documentElement;
 const article = document.querySelector<HTMLElement>("article.notice");
@@ -50,6 +51,15 @@ function banner(kind: string, text: string, href = "", link = ""): void {
   box.append(line);
 }
 
+/** clear takes what a withdrawn notice said off a copy that a browser kept: it is public nowhere else. */
+function clear(page: HTMLElement): void {
+  hush();
+  const title = document.createElement("h1");
+  title.textContent = document.title = "公告已撤回";
+  for (const part of [...page.children]) if (part.id !== "state") part.remove();
+  page.prepend(title);
+}
+
 /**
  * check asks whether this copy is still current. WeChat keeps pages for hours
  * whatever their headers say, and a copy of a corrected tender is a wrong one.
@@ -59,11 +69,12 @@ async function check(page: HTMLElement): Promise<void> {
   const res = await fetch(`/api/v1/notices/${code}/head`, { cache: "no-store", credentials: "omit" });
   if (res.status === 404) return banner("bad", "本公告已不在公开范围内，请以最新公开内容为准。", "/", "回到首页");
   if (!res.ok) return;
+  retell(page, Date.parse(res.headers.get("Date") ?? "")); // the server's time: a phone's may be wrong
   const head: { rev: number; status: string; superseded_by: string | null } = await res.json();
   const more = head.superseded_by ? `/n/${head.superseded_by}` : "";
   if (head.status === "withdrawn") {
-    banner("bad", "本公告已撤回，以下内容不再有效。", `/n/${code}`, "查看撤回原因");
-    page.classList.add("void");
+    banner("bad", "本公告已撤回，内容不再公开。", `/n/${code}`, "查看撤回原因");
+    clear(page);
   } else if (head.status === "terminated" && String(head.rev) !== current) {
     banner("bad", "本公告已终止。", more || `/n/${code}`, "查看终止公告");
   } else if (String(head.rev) !== current) {
@@ -112,4 +123,5 @@ if (article) {
   addEventListener("pageshow", (event) => event.persisted && look());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
   hand(article);
+  addEventListener("pagehide", hush); // some browsers read on
 }
