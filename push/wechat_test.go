@@ -48,9 +48,12 @@ func (m *memoryTokens) LockWeChatToken(_ context.Context, _ string, now, until t
 	return true, nil
 }
 
-func (m *memoryTokens) SwapWeChatToken(_ context.Context, _, old, token string, until time.Time) error {
+func (m *memoryTokens) SwapWeChatToken(ctx context.Context, _, old, token string, until time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if m.token == old {
 		m.token, m.until = token, until
 	}
@@ -158,6 +161,40 @@ func TestOneTokenForAll(t *testing.T) {
 	tokens.mu.Unlock()
 	if _, err := first.Send(t.Context(), follower()); err != nil {
 		t.Errorf("with the shared store away the process's own copy serves: %v", err)
+	}
+}
+
+// TestWaitingForATokenIsNoCall: a card that waited for a token until its time was
+// over was not sent, so that one without a key is not of unknown outcome; and
+// whoever comes next may ask for a token at once.
+func TestWaitingForATokenIsNoCall(t *testing.T) {
+	answer := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != tokenPath {
+			t.Errorf("%s was called without a token", r.URL.Path)
+		}
+		<-answer
+	}))
+	defer server.Close()
+	defer close(answer)
+	tokens := &memoryTokens{}
+	adapters := []*WeChat{newAdapter(t, server.URL, tokens), newAdapter(t, server.URL, tokens)}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	errs := make([]error, 6)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = adapters[i%2].Send(ctx, follower()) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if e := new(SendError); !errors.As(err, &e) || e.Class != disclosure.ClassRetry {
+			t.Errorf("Send = %v, want class retry: nothing was sent", err)
+		}
+		checkNoSecrets(t, "no token", err)
+	}
+	if mine, err := tokens.LockWeChatToken(t.Context(), "", time.Now(), time.Now()); err != nil || !mine {
+		t.Error("the next one waits for those who are gone")
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *tokenSource) renew(ctx context.Context, void string) (string, error) {
 	case s.lock <- struct{}{}:
 		defer func() { <-s.lock }()
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", noToken()
 	}
 	if token, ok := s.held(void); ok {
 		return token, nil
@@ -99,9 +99,15 @@ func (s *tokenSource) renew(ctx context.Context, void string) (string, error) {
 			return s.fetch(ctx, void, token, err == nil)
 		}
 		if !every(ctx, tokenRecheck) {
-			return "", ctx.Err()
+			return "", noToken()
 		}
 	}
+}
+
+// noToken is for whoever has waited for a token until their time was over: nothing
+// was called, and a card without a key may go again.
+func noToken() error {
+	return &SendError{Path: tokenPath, Class: disclosure.ClassRetry, Text: "no token in time"}
 }
 
 // fetch asks WeChat. It gives the same token while that is good, so a token that
@@ -111,6 +117,7 @@ func (s *tokenSource) fetch(ctx context.Context, void, known string, share bool)
 	if err == nil && token == void {
 		token, life, err = s.ask(ctx, true)
 	}
+	ctx = context.WithoutCancel(ctx) // the others wait for what it was, whoever asked is out of time or not
 	if err != nil {
 		s.count("failed")
 		if refusal := new(SendError); errors.As(err, &refusal) && refusal.Class == disclosure.ClassToken {
