@@ -31,6 +31,9 @@ var codeClasses = map[int]disclosure.Class{
 	40001: disclosure.ClassToken, 40014: disclosure.ClassToken, 42001: disclosure.ClassToken, 41001: disclosure.ClassToken,
 	40125: disclosure.ClassConfig, 40013: disclosure.ClassConfig, 40243: disclosure.ClassConfig, 40164: disclosure.ClassConfig,
 	41002: disclosure.ClassConfig, 41004: disclosure.ClassConfig, 50002: disclosure.ClassConfig,
+	50004: disclosure.ClassConfig, 50007: disclosure.ClassConfig, // no tokens for this account; frozen
+	89501: disclosure.ClassConfig, 89503: disclosure.ClassConfig, // an administrator must allow our address
+	89506: disclosure.ClassConfig, 89507: disclosure.ClassConfig, // and has refused it, for a day or an hour
 	-1:    disclosure.ClassRetry,
 	45011: disclosure.ClassPace,
 	43117: disclosure.ClassPacePerson,

@@ -27,6 +27,8 @@ func TestDecide(t *testing.T) {
 		{"accepted", nil, keyed, disclosure.DeliveryAccepted, nil},
 		{"token twice", refused(40001), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
 		{"address not listed", refused(40164), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
+		{"address to be allowed", refused(89503), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
+		{"account frozen", refused(50007), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
 		{"busy", refused(-1), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == time.Second && d.Slow && d.Refund }},
 		{"busy for the eighth time", refused(-1), last, disclosure.DeliveryDead, nil},
 		{"this minute's share", refused(45011), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.At.Equal(now.Truncate(time.Minute).Add(time.Minute)) }},
