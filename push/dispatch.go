@@ -140,7 +140,7 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 		p.metrics.refused(d, "mark")
 		return
 	}
-	gate := p.gate.within(calls, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
+	gate := p.gate.within(ctx, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
 	if gate == nil || !gate.Allows(d) {
 		p.metrics.refused(d, "gate")
 		s := p.uncalled(d, time.Second)
