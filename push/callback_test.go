@@ -367,6 +367,13 @@ func TestEventsOfPeople(t *testing.T) {
 		if _, err := b.store.PersonOf(t.Context(), official, "o1"); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeBadToken}) {
 			t.Errorf("after taking the authorisation back: %v", err)
 		}
+		for _, who := range []string{"o2", "o3"} { // both in one second, and from WeChat
+			c.post("official", strings.ReplaceAll(c.event("subscribe", ""), "o1", who))
+			c.post("official", `<xml><ToUserName>gh</ToUserName><FromUserName>platform</FromUserName><CreateTime>1</CreateTime><MsgType>event</MsgType><Event>user_authorization_revoke</Event><OpenID>`+who+`</OpenID></xml>`)
+			if _, err := b.store.PersonOf(t.Context(), official, who); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeBadToken}) {
+				t.Errorf("after %s took the authorisation back: %v", who, err)
+			}
+		}
 		c.post("mini", `{"ToUserName":"gh","FromUserName":"","CreateTime":1,"MsgType":"event","Event":"wxa_punish_event"}`)
 		st, err := b.store.PushStatus(t.Context(), b.now())
 		if err != nil || len(st.Switches) != 1 || st.Switches[0].Scope != disclosure.ScopeApp+mini {

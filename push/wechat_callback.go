@@ -221,7 +221,8 @@ func (o opened) parse() (*inbound, error) {
 }
 
 // identity tells a message from every other, so that it is handled once. A message
-// has an id; an event has none, and two receipts may come in one second.
+// has an id; an event has none, and two receipts may come in one second. What people
+// take back comes from WeChat itself, and names them only in OpenID.
 func (o opened) identity(app string, m *inbound) string {
 	sum := sha256.New()
 	if m.Type != "event" {
@@ -230,6 +231,9 @@ func (o opened) identity(app string, m *inbound) string {
 		fmt.Fprintf(sum, "event\n%s\n%s\n%s\n%s\n%s\n%s", app, m.From, m.Created, m.Event, m.Key, m.JobID)
 		for _, i := range m.items() {
 			fmt.Fprintf(sum, "\n%s %s %s", i.Template, i.Status, i.MsgID)
+		}
+		if m.OpenID != "" {
+			fmt.Fprintf(sum, "\nof %s", m.OpenID)
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))

@@ -217,7 +217,9 @@ func login(s *Sim, _ *person, st *standing, in action, out *acted) ([]*delivery,
 }
 
 // cancelAuthorisation: the person has closed their WeChat account; personal data
-// is to be erased.
+// is to be erased. WeChat's own service tells it, the same for everybody.
 func cancelAuthorisation(s *Sim, _ *person, st *standing, _ action, _ *acted) ([]*delivery, error) {
-	return []*delivery{s.tell(st, simpleEvent("user_authorization_cancellation", element{"OpenID", st.openID}, element{"AppID", st.account.AppID}), 0)}, nil
+	e := simpleEvent("user_authorization_cancellation", element{"OpenID", st.openID}, element{"AppID", st.account.AppID})
+	e.from = "o" + stableWord(27, "platform", st.account.AppID)
+	return []*delivery{s.tell(st, e, 0)}, nil
 }

@@ -115,6 +115,25 @@ func TestEventsAreWrittenAsWeChatDoes(t *testing.T) {
 	}
 }
 
+// Who takes their data back is told of by WeChat's own service, and named in OpenID
+// alone.
+func TestCancellationIsToldByThePlatform(t *testing.T) {
+	w := start(t)
+	senders := map[string]bool{}
+	for _, person := range []string{"p1", "p2"} {
+		w.act(person, "cancel", object{})
+		posts := w.received()
+		var m struct{ FromUserName, Event, OpenID string }
+		if err := xml.Unmarshal([]byte(w.open(posts[len(posts)-1])), &m); err != nil || m.Event != "user_authorization_cancellation" || m.OpenID != w.openID("official", person) {
+			t.Errorf("%s: %+v, %v", person, m, err)
+		}
+		senders[m.FromUserName] = true
+	}
+	if len(senders) != 1 || senders[w.openID("official", "p1")] {
+		t.Errorf("told by %v", senders)
+	}
+}
+
 // A server that is silent is asked three times in all, five seconds apart, with
 // the same bytes; then the person is told.
 func TestSilenceIsRetried(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 type event struct {
 	name     string // for the record and for faults: text, or the event's name
 	elements []element
+	from     string // who tells it, if it is not the person
 	// quoted: in JSON this event writes numbers as strings.
 	quoted bool
 	// awaited: the person waits for a reply, and is told if none can be had.

@@ -1,6 +1,7 @@
 package wechatsim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/url"
 	"slices"
@@ -13,7 +14,7 @@ import (
 func (s *Sim) write(st *standing, e event, kind string, f *fault) *delivery {
 	a, now := st.account, s.Now()
 	d := &delivery{seq: s.nextSeq(), account: a, st: st, event: e.name, awaited: e.awaited, done: make(chan struct{})}
-	elements := append([]element{{"ToUserName", a.OriginalID}, {"FromUserName", st.openID}, {"CreateTime", digits(itoa(now.Unix()))}}, e.elements...)
+	elements := append([]element{{"ToUserName", a.OriginalID}, {"FromUserName", cmp.Or(e.from, st.openID)}, {"CreateTime", digits(itoa(now.Unix()))}}, e.elements...)
 	switch kind {
 	case faultOversized:
 		elements = append(elements, element{"Padding", strings.Repeat("x", 200<<10)})
