@@ -63,9 +63,12 @@ type People struct {
 }
 
 // Receive handles one callback and returns what WeChat is answered. A callback
-// that came before is answered as before and changes nothing. Errors: CodeNoApp,
-// CodeWeChatCallback, CodeTooLarge.
+// that came before is answered as before and changes nothing; one that is being
+// handled is not acknowledged. Errors: CodeNoApp, CodeWeChatCallback, CodeTooLarge,
+// CodeUnavailable.
 func (p *People) Receive(ctx context.Context, c disclosure.WeChatCallback) (disclosure.WeChatCallbackReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, disclosure.CallbackTime)
+	defer cancel()
 	reply, event, err := p.receive(ctx, c)
 	outcome := "ok"
 	if err != nil {
@@ -107,7 +110,10 @@ func (p *People) receive(ctx context.Context, c disclosure.WeChatCallback) (repl
 	if err != nil {
 		return reply, event, err
 	}
-	if !seen {
+	switch {
+	case seen && words == disclosure.CallbackPending: // what becomes of it is not known
+		return reply, event, disclosure.Errorf(disclosure.CodeUnavailable, "这条消息正在处理")
+	case !seen:
 		words, err = p.handle(ctx, a, m)
 		if e := p.Store.Answered(context.WithoutCancel(ctx), id, words, err != nil); err == nil {
 			err = e

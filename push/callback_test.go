@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -132,6 +133,45 @@ func TestP18CallbacksOnce(t *testing.T) {
 		}
 		if slowest > time.Second {
 			t.Errorf("an answer took %v", slowest)
+		}
+	})
+}
+
+// dying is a store whose process ends in the midst of a callback.
+type dying struct{ push.PeopleStore }
+
+var errDied = errors.New("the process has ended")
+
+// SignIn implements push.Registry.
+func (dying) SignIn(context.Context, disclosure.Identity, []byte, time.Time) (disclosure.Person, error) {
+	return disclosure.Person{}, errDied
+}
+
+// Answered implements push.Ledger.
+func (dying) Answered(context.Context, string, string, bool) error { return errDied }
+
+// TestCallbackOfADeadProcess: a callback whose process died while it was handled is
+// not acknowledged unhandled: it is handled when WeChat comes again.
+func TestCallbackOfADeadProcess(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		skip := b.skip()
+		c := newCaller(t, b)
+		follow := c.event("subscribe", "<EventKey>qrscene_s:land:k03</EventKey>")
+		c.people.Store = dying{b.store}
+		if _, err := c.people.Receive(t.Context(), c.sign("official", follow)); err == nil {
+			t.Fatal("answered by the dead")
+		}
+		c.people.Store = b.store
+		if reply, err := c.people.Receive(t.Context(), c.sign("official", follow)); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeUnavailable}) {
+			t.Errorf("while it may be under way: %q, %v", reply.Body, err)
+		}
+		skip(5 * time.Second)
+		if said := c.post("official", follow); !strings.Contains(said, "已订阅") || c.wants() != "land by scan:k03" {
+			t.Errorf("when WeChat came again: %q", said)
+		}
+		skip(5 * time.Second)
+		if said := c.post("official", follow); !strings.Contains(said, "已订阅") || c.wants() != "land by scan:k03" {
+			t.Errorf("and once more: %q", said)
 		}
 	})
 }

@@ -106,6 +106,13 @@ type WeChatCallbackReply struct {
 	Body []byte
 }
 
+// CallbackTime is how long a callback may be handled: WeChat waits five seconds for
+// an answer, and comes again.
+const CallbackTime = 3 * time.Second
+
+// CallbackPending is kept as the answer of a callback while it is handled.
+const CallbackPending = "正在处理，请稍候。"
+
 // LinkHash is how a one-time code is kept; blanks and case do not matter.
 func LinkHash(code string) []byte {
 	sum := sha256.Sum256([]byte("gongkai link " + strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(code), " ", ""))))

@@ -159,14 +159,18 @@ func (s *Store) Bundled(ctx context.Context, event, person int64, limit int) (li
 }
 
 // Seen remembers a callback before it is handled. seen is true when it was there
-// already, with what was answered; clash is true when the key came with another
-// body, as a replayed signature does.
+// already, with what was answered, or CallbackPending; clash is true when the key
+// came with another body, as a replayed signature does. One that was never answered
+// is new again when it can no longer be under way: its process has died.
 func (s *Store) Seen(ctx context.Context, key, body string, now time.Time) (reply string, seen, clash bool, err error) {
 	err = s.write(ctx, "callback", func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `
 			INSERT INTO wechat_seen (key, at, body, reply)
-			VALUES ($1, $2, $3, '')
-			    ON CONFLICT (key) DO NOTHING`, key, now.UnixMilli(), body)
+			VALUES ($1, $2, $3, $4)
+			    ON CONFLICT (key) DO UPDATE
+			   SET at = excluded.at
+			 WHERE wechat_seen.reply = excluded.reply AND wechat_seen.body = excluded.body AND wechat_seen.at < $5`,
+			key, now.UnixMilli(), body, disclosure.CallbackPending, now.Add(-disclosure.CallbackTime-time.Second).UnixMilli())
 		if err != nil {
 			return err
 		}
