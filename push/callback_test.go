@@ -390,6 +390,26 @@ func TestChatStops(t *testing.T) {
 	})
 }
 
+// TestAnswersFitTheChat: WeChat shows no answer of more than 2,048 bytes.
+func TestAnswersFitTheChat(t *testing.T) {
+	s, u := storetest.SQLite(t)
+	c := newCaller(t, newBench(t, s, u))
+	c.post("official", c.event("subscribe", ""))
+	for i := range disclosure.MaxSubscriptions {
+		sub := disclosure.NewSubscription(fmt.Sprint("s", i), "h5", c.now())
+		for j := range 5 {
+			sub.Keywords = append(sub.Keywords, fmt.Sprintf("亭湖区道路桥梁工程第%d类%d", i, j))
+		}
+		if _, err := s.SaveSubscription(t.Context(), c.person().N, sub); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := c.says("退订 住房")
+	if len(said) > 2048 || !strings.Contains(said, "等 20 个") || !strings.Contains(said, "/subscribe") {
+		t.Errorf("%d bytes: %s", len(said), said)
+	}
+}
+
 // TestEventsOfPeople: what WeChat says of people and accounts is carried out.
 func TestEventsOfPeople(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

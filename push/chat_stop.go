@@ -21,11 +21,25 @@ func (o own) save(ctx context.Context, sub disclosure.Subscription) error {
 	return err
 }
 
+// WeChat shows no answer of more than 2,048 bytes: a list of subscriptions names the
+// first ones, and of each the beginning.
+const (
+	shownTitles = 5
+	shownTitle  = 30 // characters
+)
+
 // titles writes subscriptions as a list.
 func (o own) titles(subs []disclosure.Subscription) string {
 	var b strings.Builder
-	for _, s := range subs {
-		b.WriteString("“" + s.Title(o.Store.Catalog()) + "”")
+	for _, s := range subs[:min(len(subs), shownTitles)] {
+		title := []rune(s.Title(o.Store.Catalog()))
+		if len(title) > shownTitle {
+			title = append(title[:shownTitle-1], '…')
+		}
+		b.WriteString("“" + string(title) + "”")
+	}
+	if len(subs) > shownTitles {
+		fmt.Fprintf(&b, "等 %d 个", len(subs))
 	}
 	return b.String()
 }
