@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -291,6 +292,12 @@ func ignoreStale(err error) error {
 		return nil
 	}
 	return err
+}
+
+// purged reports whether the receipt of an erasure tells of the caches: it does not
+// when the request that erased ended too early.
+func purged(n disclosure.StaffNotice) bool {
+	return slices.ContainsFunc(n.Purged, func(p disclosure.PurgedPlace) bool { return p.Place == "memory" })
 }
 
 // purge empties the caches after an erasure and completes its receipt.

@@ -403,11 +403,12 @@ func (s *Service) Withdraw(ctx context.Context, r disclosure.Request, ref disclo
 		})
 		return append([]disclosure.Transition{t}, more...), err
 	})
-	if err == nil && !out.Replayed {
-		s.settle(ctx)
-	}
-	if err != nil || !erase || out.Replayed {
+	if err != nil {
 		return out, err
+	}
+	s.settle(ctx) // repeated, too: the first request may be waiting now
+	if !erase || out.ID == "" || out.Replayed && purged(out.StaffNotice) {
+		return out, nil
 	}
 	if err := s.purge(ctx, out.ID); err != nil {
 		return out, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -365,6 +366,38 @@ func TestEraseTakesWhatRepeatsIt(t *testing.T) {
 		}
 		if _, err := d.store.VerifyAudit(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// emptied is a cache that counts how often it was emptied.
+type emptied struct{ times int }
+
+// Purge implements publish.Purger.
+func (e *emptied) Purge(context.Context) []disclosure.PurgedPlace {
+	e.times++
+	return []disclosure.PurgedPlace{{Place: "memory", Count: 7, Done: true}}
+}
+
+// A withdrawal that is sent again is acknowledged no sooner than the first is, and
+// does what an erasure left undone whose process ended after its commit.
+func TestWithdrawalSentAgain(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		d.Settle = 50 * time.Millisecond
+		id := d.published("甲")
+		r := disclosure.Request{Actor: storetest.Reviewer, Key: "k", Digest: "d"}
+		d.ok(d.Withdraw(t.Context(), r, ref(id), "含有不宜公开的内容", true)) // without caches: it ended here
+		cache := &emptied{}
+		d.Caches = []publish.Purger{cache}
+		for range 2 {
+			began := time.Now()
+			o := d.ok(d.Withdraw(t.Context(), r, ref(id), "含有不宜公开的内容", true))
+			if took := time.Since(began); took < d.Settle || !o.Replayed {
+				t.Errorf("acknowledged after %v, replayed %t", took, o.Replayed)
+			}
+			if cache.times != 1 || !slices.ContainsFunc(o.Purged, func(p disclosure.PurgedPlace) bool { return p.Place == "memory" && p.Count == 7 }) {
+				t.Errorf("caches emptied %d times, receipt %v", cache.times, o.Purged)
+			}
 		}
 	})
 }
