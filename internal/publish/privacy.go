@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -222,13 +223,14 @@ func (s *Service) lookups(ctx context.Context, typ *disclosure.NoticeType, c dis
 }
 
 // ExpireDue takes lists of persons out of the public whose time is over, with
-// what amends them, and returns how many.
+// what amends them, and returns how many. One that fails keeps no other public.
 func (s *Service) ExpireDue(ctx context.Context) (int, error) {
 	head, err := s.Store.Head(ctx)
 	if err != nil {
 		return 0, err
 	}
 	expired := 0
+	var failed []error
 	for _, typ := range head.Catalog.Types {
 		if !typ.Personal || typ.RetentionDays == 0 {
 			continue
@@ -236,17 +238,17 @@ func (s *Service) ExpireDue(ctx context.Context) (int, error) {
 		kept := s.today().AddDays(-typ.RetentionDays).Start()
 		ids, err := s.Store.Outdated(ctx, typ.Code, s.today().Start(), kept)
 		if err != nil {
-			return expired, err
+			return expired, errors.Join(append(failed, err)...)
 		}
 		for _, id := range ids {
 			done, err := s.expire(ctx, typ, id)
 			if err != nil {
-				return expired, err
+				failed = append(failed, fmt.Errorf("publish: expire %s: %w", id, err))
 			}
 			expired += done
 		}
 	}
-	return expired, nil
+	return expired, errors.Join(failed...)
 }
 
 func (s *Service) expire(ctx context.Context, typ *disclosure.NoticeType, id string) (int, error) {

@@ -402,6 +402,23 @@ func TestWithdrawalSentAgain(t *testing.T) {
 	})
 }
 
+// A list that cannot be taken out of the public keeps no other there.
+func TestListsExpireEachByItself(t *testing.T) {
+	each(t, func(t *testing.T, d *desk) {
+		const list = "housing.allocation_result"
+		broken := storetest.Publish(t, d.store, storetest.Content(t, d.store.Catalog(), list, "第一批"), d.now)
+		other := storetest.Publish(t, d.store, storetest.Content(t, d.store.Catalog(), list, "第二批"), d.now)
+		storetest.Exec(t, storetest.Raw(t, d.url), `UPDATE revision SET doc = '{' WHERE notice_id = '`+broken.ID+`'`)
+		d.now = d.now.AddDate(2, 0, 0)
+		if n, err := d.ExpireDue(t.Context()); n != 1 || err == nil || !strings.Contains(err.Error(), broken.ID) {
+			t.Errorf("ExpireDue() = %d, %v; want 1, and which one failed", n, err)
+		}
+		if n := d.status(other.ID); n.Status != disclosure.StatusWithdrawn {
+			t.Errorf("the other list is %s", n.Status)
+		}
+	})
+}
+
 // Withdrawing without erasing leaves the correction, which is a notice of its
 // own, as it is.
 func TestWithdrawalLeavesTheCorrection(t *testing.T) {
