@@ -40,6 +40,22 @@ func TestEveryoneOnceFindsTwiceAndMissed(t *testing.T) {
 	}
 }
 
+// Two cards of one revision are found though each has a link of its own.
+func TestShownTwiceFindsTheSecondCard(t *testing.T) {
+	of := func(person, code, title, why string) card {
+		c := sentTo(person, code, title, time.Now())
+		*c.URL += "&why=" + why
+		return c
+	}
+	once := []card{of("甲", "11111111", "招标公告", "a"), of("乙", "11111111", "招标公告", "b"), of("甲", "11111111", "更正后的招标公告", "c"), of("甲", "22222222", "招标公告", "d")}
+	if got := shownTwice(once); got != "" {
+		t.Errorf("once each: %q", got)
+	}
+	if got := shownTwice(append(once, of("乙", "11111111", "招标公告", "e"))); got != "乙 11111111 招标公告" {
+		t.Errorf("twice: %q", got)
+	}
+}
+
 func TestSentAboutFindsWhatIsLate(t *testing.T) {
 	acked := time.Now()
 	list := []card{sentTo("甲", "11111111", "", acked.Add(-time.Second)), sentTo("乙", "11111111", "", acked.Add(time.Millisecond)),
