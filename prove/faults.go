@@ -43,7 +43,7 @@ func redisFaults(ctx context.Context, l *lab) (outcome, error) {
 			return outcome{}, fmt.Errorf("%s: %w", f.name, err)
 		}
 		t := reads()
-		if err := f.fix(ctx); err != nil {
+		if err := f.fix(context.WithoutCancel(ctx)); err != nil {
 			return outcome{}, fmt.Errorf("mending %s: %w", f.name, err)
 		}
 		failed += t.failed + t.refused
