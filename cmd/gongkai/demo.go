@@ -95,6 +95,13 @@ func (p *program) fillDemo(ctx context.Context, a *app, l *listeners) error {
 			return fmt.Errorf("%s：%w", path, err)
 		}
 		sheet.Tokens = earlier.Tokens
+		_, err := a.store.Token(ctx, disclosure.TokenHash(sheet.Tokens[string(disclosure.RoleAdmin)]))
+		if errors.Is(err, &disclosure.Error{Code: disclosure.CodeBadToken}) {
+			return usage("%s 中是演示目录，数据库却不是这次演示的，不能用来演示；请去掉 --database，或换一个空目录", a.config.Data)
+		}
+		if err != nil {
+			return err
+		}
 	case errors.Is(err, os.ErrNotExist):
 		page, err := a.store.Changes(ctx, 0, 1)
 		if err != nil {

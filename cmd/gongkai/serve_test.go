@@ -172,6 +172,9 @@ func TestDemoDataIsKeptApart(t *testing.T) {
 	if out, code := cli(t, "serve", "--demo", "--data", real); code != exitUsage || !strings.Contains(out, "真实数据") {
 		t.Errorf("demo on real data: exit %d, %s", code, out)
 	}
+	if out, code := cli(t, "serve", "--demo", "--data", dir, "--database", "sqlite:"+filepath.Join(real, databaseFile)); code != exitUsage || !strings.Contains(out, "不是这次演示的") {
+		t.Errorf("demo on another's database: exit %d, %s", code, out)
+	}
 }
 
 func newToken1(t *testing.T, data, name, role string, more ...string) string {
