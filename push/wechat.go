@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -57,12 +58,18 @@ func (a WeChatApp) check() error {
 		return fmt.Errorf("push: wechat %s: appid, secret and token are needed", a.Name)
 	case a.Mode != ModePlain && a.Mode != ModeCompat && a.Mode != ModeSafe:
 		return fmt.Errorf("push: wechat %s: mode must be plain, compat or safe", a.Name)
-	case a.Mode != ModePlain && len(a.AESKey) != 43:
-		return fmt.Errorf("push: wechat %s: the mode %s needs an aes_key of 43 characters", a.Name, a.Mode)
-	case a.PreviousAESKey != "" && len(a.PreviousAESKey) != 43:
-		return fmt.Errorf("push: wechat %s: aes_key_previous has 43 characters", a.Name)
+	case a.Mode != ModePlain && !IsAESKey(a.AESKey):
+		return fmt.Errorf("push: wechat %s: the mode %s needs an aes_key of 43 letters and digits", a.Name, a.Mode)
+	case a.PreviousAESKey != "" && !IsAESKey(a.PreviousAESKey):
+		return fmt.Errorf("push: wechat %s: aes_key_previous has 43 letters and digits", a.Name)
 	}
 	return nil
+}
+
+// IsAESKey reports whether a callback can be opened with the key, an EncodingAESKey.
+func IsAESKey(key string) bool {
+	b, err := base64.StdEncoding.DecodeString(key + "=")
+	return err == nil && len(key) == 43 && len(b) == 32
 }
 
 // WeChatConfig is how WeChat is reached.

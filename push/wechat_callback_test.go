@@ -158,6 +158,8 @@ func TestConfigurationThatLetsAnybodyIn(t *testing.T) {
 		{"no secret", func(a *WeChatApp) { a.Secret = "" }, false},
 		{"no key in safe mode", func(a *WeChatApp) { a.AESKey = "" }, false},
 		{"a short key", func(a *WeChatApp) { a.AESKey = "short" }, false},
+		{"a key that opens nothing", func(a *WeChatApp) { a.AESKey = strings.Repeat("*", 43) }, false},
+		{"a previous key with a line end", func(a *WeChatApp) { a.PreviousAESKey = goldenKey[:42] + "\n" }, false},
 		{"an unknown mode", func(a *WeChatApp) { a.Mode = "" }, false},
 		{"plain without a key", func(a *WeChatApp) { a.Mode, a.AESKey = ModePlain, "" }, true},
 	} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"time"
 
@@ -72,6 +73,10 @@ func wechatOptions() []option {
 	return list
 }
 
+// miniPageForm is a path in a mini-program that a value can be put behind. With
+// another WeChat refuses the card, and with it the template.
+var miniPageForm = regexp.MustCompile(`^/?[A-Za-z0-9_][A-Za-z0-9_/-]*\?([^\s?#]*&)?[A-Za-z0-9_]+=$`)
+
 // checkPush refuses settings of WeChat and of the push that cannot work.
 func (c *config) checkPush() error {
 	var err error
@@ -83,6 +88,9 @@ func (c *config) checkPush() error {
 	}
 	if days := c.Push.KeepDays; days != 0 && (days < 30 || days > 36_500) {
 		return usage("push.keep_days 应为 0（长期保存）或 30 到 36500 之间，现在是 %d", days)
+	}
+	if page := c.WeChat.MiniPage; page != "" && !miniPageForm.MatchString(page) {
+		return usage("wechat.mini_page 应写成 页面路径?参数=，公告编号接在后面，如 pages/notice?code=；现在是“%s”", page)
 	}
 	for _, t := range c.cardTemplates() {
 		if len(t.Fields) == 0 && t.Channel != disclosure.ChannelService {
@@ -103,8 +111,8 @@ func (c *config) checkWeChat() error {
 			return usage("wechat.%s 须写明 appid、secret 和 token；不用这个账号就把 appid 留空", a.Name)
 		case !slices.Contains([]push.MessageMode{push.ModeSafe, push.ModeCompat, push.ModePlain}, a.Mode):
 			return usage("wechat.%s.mode 应为 safe、compat 或 plain，现在是“%s”", a.Name, a.Mode)
-		case a.Mode != push.ModePlain && len(a.AESKey) != 43, a.PreviousAESKey != "" && len(a.PreviousAESKey) != 43:
-			return usage("wechat.%s 的 aes_key（和 aes_key_previous）应为 43 个字符；只有 plain 模式可以不写", a.Name)
+		case a.Mode != push.ModePlain && !push.IsAESKey(a.AESKey), a.PreviousAESKey != "" && !push.IsAESKey(a.PreviousAESKey):
+			return usage("wechat.%s 的 aes_key（和 aes_key_previous）应为 43 个字符，都是字母或数字；只有 plain 模式可以不写", a.Name)
 		}
 	}
 	return nil
