@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -125,21 +126,39 @@ func (t *NoticeType) lookupTable() (table, id string, ok bool) {
 }
 
 // LookupRow returns the row of the list with the acceptance number, masked as
-// the public reads it, and the table it is in.
-func (c Content) LookupRow(t *NoticeType, acceptanceNo string) (table Field, row map[string]any, ok bool) {
-	key, _, ok := t.lookupTable()
+// the public reads it, and the table it is in. Several people, such as a family,
+// may stand under one number: of theirs it is the one whose ID number is shown to
+// end like tail, and none where that leaves more than one.
+func (c Content) LookupRow(t *NoticeType, acceptanceNo, tail string) (table Field, row map[string]any, ok bool) {
+	key, id, ok := t.lookupTable()
 	if !ok {
 		return Field{}, nil, false
 	}
 	table, _ = t.Field(key)
 	rows, _ := c.Masked(t).Fields[key].([]any)
+	var found []map[string]any
 	for _, r := range rows {
 		cells, _ := r.(map[string]any)
 		if number, _ := cells[columnAcceptance].(string); number != "" && typedForm(number) == acceptanceNo {
-			return table, cells, true
+			found = append(found, cells)
 		}
 	}
-	return table, nil, false
+	if len(found) > 1 {
+		found = slices.DeleteFunc(found, func(cells map[string]any) bool { return !endsLike(cells[id], tail) })
+	}
+	if len(found) != 1 {
+		return table, nil, false
+	}
+	return table, found[0], true
+}
+
+// endsLike reports whether what a mask leaves of the end of an ID number is the
+// end of tail.
+func endsLike(masked any, tail string) bool {
+	text, _ := masked.(string)
+	shown := typedForm(text)
+	shown = shown[strings.LastIndexByte(shown, '*')+1:]
+	return shown != "" && strings.HasSuffix(tail, shown[max(len(shown)-len(tail), 0):])
 }
 
 // LookupResult is one person's own row.

@@ -31,6 +31,20 @@ func personalType() *NoticeType {
 	}}
 }
 
+// Whoever shares an acceptance number with others is shown their own row, or none.
+func TestLookupRowOfAFamily(t *testing.T) {
+	row := func(name, id string) any {
+		return map[string]any{"acceptance_no": "TH20260018", "applicant": name, "id_number": id}
+	}
+	c := Content{Fields: Values{"rows": []any{row("王小明", "320902199001010006"), row("李青山", "32090219900101002X"),
+		row("王大", "320902201501010031"), row("王二", "320902201801010131")}}}
+	for tail, want := range map[string]any{"0006": "王**", "002X": "李**", "0031": nil, "0131": nil, "0099": nil} {
+		if _, got, ok := c.LookupRow(personalType(), "TH20260018", tail); ok != (want != nil) || got["applicant"] != want {
+			t.Errorf("LookupRow(…%s) = %v, %t, want %v", tail, got, ok, want)
+		}
+	}
+}
+
 // openType is a tender's: whom it names is meant to be named.
 func openType() *NoticeType {
 	return &NoticeType{Code: "construction.result", Sector: "construction", Fields: []Field{
@@ -369,11 +383,11 @@ func TestLookups(t *testing.T) {
 			t.Errorf("ParseLookup(%q) = %v", bad, err)
 		}
 	}
-	_, row, ok := c.LookupRow(personalType(), "TH20260018")
+	_, row, ok := c.LookupRow(personalType(), "TH20260018", "0006")
 	if !ok || row["id_number"] != "3209************06" {
 		t.Errorf("LookupRow() = %v, %t", row, ok)
 	}
-	if _, _, ok := c.LookupRow(personalType(), "TH9"); ok {
+	if _, _, ok := c.LookupRow(personalType(), "TH9", "0006"); ok {
 		t.Error("LookupRow() of a number that is not there")
 	}
 	if got := c.Lookups(openType(), key, "1"); got != nil {

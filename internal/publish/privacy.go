@@ -179,7 +179,7 @@ func (s *Service) Lookup(ctx context.Context, q disclosure.LookupQuery) (disclos
 	if err != nil {
 		return disclosure.LookupResult{}, err
 	}
-	table, row, ok := n.LookupRow(typ, number)
+	table, row, ok := n.LookupRow(typ, number, q.Tail)
 	if !ok { // a correction took the row away
 		return disclosure.LookupResult{}, disclosure.ErrNoMatch
 	}
