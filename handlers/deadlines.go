@@ -280,14 +280,16 @@ func (s *Server) explainDeadline(c *fiber.Ctx) error {
 	if len(p.values["rule"])+len(p.values["workdays"])+len(p.values["days"]) > 1 {
 		p.fault("rule", "param.choice", "rule、workdays、days 最多写一个")
 	}
-	until := time.Time{}
+	// Today by default is an answer of its own: it ends with the day, that of a date
+	// does not.
+	day, until := "&from=", time.Time{}
 	if from.IsZero() {
-		from, until = workday.DateOf(s.Now()), s.endOfDay()
+		day, from, until = "&today=", workday.DateOf(s.Now()), s.endOfDay()
 	}
 	if err := p.err(); err != nil {
 		return err
 	}
-	key := "explain?rule=" + ref + "&counts=" + strconv.Itoa(len(p.values["workdays"])) + strconv.Itoa(len(p.values["days"])) + "&from=" + from.String() + "&workdays=" + strconv.Itoa(workdays) + "&days=" + strconv.Itoa(days)
+	key := "explain?rule=" + ref + "&counts=" + strconv.Itoa(len(p.values["workdays"])) + strconv.Itoa(len(p.values["days"])) + day + from.String() + "&workdays=" + strconv.Itoa(workdays) + "&days=" + strconv.Itoa(days)
 	return s.answered(c, key, func(ctx context.Context) (*disclosure.Answer, error) {
 		r, err := s.Reader.Head(ctx)
 		if err != nil {

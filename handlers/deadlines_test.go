@@ -164,6 +164,28 @@ func TestExplanations(t *testing.T) {
 	}
 }
 
+// Counted from today by default, a limit is counted anew tomorrow, though nothing was
+// published and somebody has asked for today by its date.
+func TestExplainedFromTodayEndsWithTheDay(t *testing.T) {
+	w := start(t)
+	dated := w.get(t, "/api/v1/deadlines/explain?days=3&from=2026-11-23")
+	for range 2 { // filled, and found ahead of the router
+		if r := w.get(t, "/api/v1/deadlines/explain?days=3"); r.text("due_at") != dated.text("due_at") || r.text("from") != "2026-11-23" {
+			t.Errorf("today: %s", r.body)
+		}
+	}
+	w.advance(24 * time.Hour)
+	if err := w.cache.Refresh(t.Context()); err != nil { // as the cache does all night
+		t.Fatal(err)
+	}
+	if r := w.get(t, "/api/v1/deadlines/explain?days=3"); r.text("from") != "2026-11-24" {
+		t.Errorf("tomorrow it is counted from %s", r.text("from"))
+	}
+	if r := w.get(t, "/api/v1/deadlines/explain?days=3&from=2026-11-23"); r.text("due_at") != dated.text("due_at") {
+		t.Errorf("of the date: %s", r.body)
+	}
+}
+
 // A year that is imported is known everywhere at once, and moves what hung on it.
 func TestImportedYear(t *testing.T) {
 	w := start(t)
