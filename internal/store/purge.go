@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -210,14 +211,18 @@ func (s *Store) scrubIndex(ctx context.Context) error {
 	}
 }
 
-// Scrub finishes what erasures had no time for, and says how many it completed.
+// Scrub finishes what erasures, and flushes of the log, had no time for, and says
+// how many erasures it completed.
 func (s *Store) Scrub(ctx context.Context, now time.Time) (int, error) {
 	if s.d != sqliteDialect {
 		return 0, nil
 	}
 	open, err := all(ctx, s.r, scanText, `SELECT DISTINCT notice_id FROM purge WHERE done = 0 AND place IN ($1, $2) LIMIT 100`, placeSearch, placeLog)
-	if err != nil || len(open) == 0 {
+	if err != nil || len(open) == 0 && !s.unflushed.Load() {
 		return 0, err
+	}
+	if len(open) == 0 {
+		return 0, s.flushLog(ctx)
 	}
 	if err := s.scrubIndex(ctx); err != nil {
 		return 0, err
@@ -235,21 +240,47 @@ func (s *Store) Scrub(ctx context.Context, now time.Time) (int, error) {
 	return len(open), nil
 }
 
-// flushLog rewrites the write-ahead log, where deleted content still stands.
+// flushLog rewrites the write-ahead log, where deleted content still stands. By
+// then the deletion is committed: that somebody reads the log, say for a backup, is
+// no failure of it. Scrub tries again.
 func (s *Store) flushLog(ctx context.Context) error {
-	_, _, err := s.truncateLog(ctx)
-	return err
+	if _, _, err := s.truncateLog(ctx); !errors.Is(err, &disclosure.Error{Code: disclosure.CodeUnavailable}) {
+		return err
+	}
+	return nil
 }
 
 // truncateLog is flushLog that says how many pages the log had. Readers hold it
-// up for as long as they read; done is false when they did so beyond busy_timeout.
+// up for as long as they read; done is false when they did so beyond flushPatience.
 func (s *Store) truncateLog(ctx context.Context) (pages int64, done bool, err error) {
-	var busy, written, left int64
-	if err := s.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &written); err != nil {
+	conn, err := s.w.Conn(ctx)
+	if err == nil {
+		s.unflushed.Store(false)
+		pages, done, err = checkpoint(ctx, conn)
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil || !done {
+		s.unflushed.Store(true)
+	}
+	if err != nil {
 		return 0, false, fmt.Errorf("store: flush log: %w", fault(err))
 	}
-	if err := s.w.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &left, &written); err != nil {
-		return 0, false, fmt.Errorf("store: flush log: %w", fault(err))
-	}
-	return max(pages, 0), busy == 0, nil
+	return max(pages, 0), done, nil
 }
+
+func checkpoint(ctx context.Context, conn *sql.Conn) (pages int64, done bool, err error) {
+	var busy, written, left int64
+	if err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &pages, &written); err != nil {
+		return 0, false, err
+	}
+	if _, err := conn.ExecContext(ctx, `PRAGMA `+flushPatience); err != nil {
+		return 0, false, err
+	}
+	err = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &left, &written)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA `+busyTimeout)
+	return pages, busy == 0, errors.Join(err, back)
+}
+
+// flushPatience is how long a flush waits for readers, in milliseconds. No context
+// ends that wait, and the one writer waits with it.
+const flushPatience = `busy_timeout(1000)`

@@ -42,6 +42,8 @@ type Store struct {
 	totals  totals
 	queries atomic.Int64
 	outages atomic.Int64 // of PostgreSQL, as far as seen
+
+	unflushed atomic.Bool // SQLite's log may hold what was deleted: by whoever had it last, or readers were in the way
 }
 
 type catalogAt struct {
@@ -96,7 +98,7 @@ func (s *Store) openSQLite(o Options) error {
 	if s.file == "" {
 		return errors.New("store: sqlite: needs a file")
 	}
-	base := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
+	base := "file:" + (&url.URL{Path: s.file}).EscapedPath() + "?_pragma=" + busyTimeout + "&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-8192)&_pragma=mmap_size(1073741824)&_pragma=secure_delete(1)&_dqs=0&_defensive=1"
 	write := base + "&_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	if o.MustExist {
@@ -129,6 +131,7 @@ func (s *Store) openSQLite(o Options) error {
 		return fmt.Errorf("store: open %s: %w", s.file, err)
 	}
 	s.head.SetMaxOpenConns(1)
+	s.unflushed.Store(!o.ReadOnly)
 	return nil
 }
 
@@ -170,6 +173,8 @@ func (s *Store) openPostgres(o Options) error {
 const (
 	sqliteReaders = 4
 	postgresPool  = 16
+
+	busyTimeout = `busy_timeout(10000)` // how long SQLite waits for a lock, in milliseconds
 )
 
 // Readers returns how many reads run at once; more of them wait for each other.
