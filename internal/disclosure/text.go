@@ -111,6 +111,30 @@ func Tokens(text string) []string {
 	return slices.Compact(tokens)
 }
 
+// maxTokens bounds what the index holds of one notice, in bytes: PostgreSQL loses
+// every word of a longer list, the filters first, and says nothing.
+const maxTokens = 1_000_000
+
+// boundedTokens returns the tokens of a text, or of as much of its beginning as
+// the index takes: only a text of hundreds of thousands of different words has
+// more.
+func boundedTokens(text string) []string {
+	for {
+		tokens, size := Tokens(text), 0
+		for _, token := range tokens {
+			size += len(token)
+		}
+		if size <= maxTokens {
+			return tokens
+		}
+		cut := len(text) * maxTokens / (size + 1)
+		for !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut]
+	}
+}
+
 // SearchDocument is a notice as the search index keeps it.
 type SearchDocument struct {
 	Title  string   // normalised
@@ -138,7 +162,7 @@ func (n Notice) SearchDocument(t *NoticeType, bodyName string) SearchDocument {
 		parts[i] = Normalize(parts[i])
 	}
 	d := SearchDocument{Title: parts[0], Text: strings.Join(parts, "\n")}
-	d.Tokens = Tokens(d.Text)
+	d.Tokens = boundedTokens(d.Text)
 	for _, r := range d.Title {
 		if isHan(r) {
 			d.Tokens = append(d.Tokens, markTitle+string(r))

@@ -177,6 +177,34 @@ func TestSearchWithFilter(t *testing.T) {
 	})
 }
 
+// TestSearchOfALongNotice: the longest text a notice may have, of characters that
+// do not repeat, is more than an index takes: it is found by its title, its
+// beginning and its properties, and by its end on neither engine.
+func TestSearchOfALongNotice(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ string) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		var body strings.Builder
+		body.WriteString("<p>𠮷𠀀起首")
+		for body.Len() < 599_900 {
+			body.WriteRune(rune(0x4e00 + rng.IntN(20_000)))
+		}
+		body.WriteString("𠮷㐂末尾</p>")
+		d := storetest.Draft(t, s.Catalog(), "land.supply_plan", "长公告")
+		d.BodyHTML = body.String()
+		c, err := d.Content(s.Catalog(), disclosure.References{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := storetest.Publish(t, s, c, storetest.Start)
+		for q, want := range map[string]string{"": "it", "长公告": "it", "𠮷𠀀起首": "it", "𠮷㐂末尾": ""} {
+			query := disclosure.NoticeQuery{Q: q, Sectors: []string{"land"}, Types: []string{"land.supply_plan"}}
+			if got := found(t, s, map[string]string{n.Code: "it"}, query); got != want {
+				t.Errorf("search %q = %q, want %q", q, got, want)
+			}
+		}
+	})
+}
+
 // TestSearchFollowsTheNotice: a correction is found by its new words only, a
 // withdrawn notice not at all.
 func TestSearchFollowsTheNotice(t *testing.T) {
