@@ -260,6 +260,8 @@ func TestBadQueries(t *testing.T) {
 	if tampered[20] == '-'^1 || !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", rune(tampered[20])) {
 		tampered[20] = 'A'
 	}
+	ranked := disclosure.NoticeQuery{Q: "道路", Sort: disclosure.SortRelevance}
+	before := disclosure.Cursor{A: -5, B: 1 << 40}.Encode(ranked.Canonical()) // the sum is no secret
 	const list = "/api/v1/notices?"
 	var tests []badInput
 	for _, tt := range []struct {
@@ -281,6 +283,7 @@ func TestBadQueries(t *testing.T) {
 		{"cursor=", disclosure.CodeCursor, "cursor"},
 		{"cursor=1", disclosure.CodeCursor, "cursor"},
 		{"cursor=" + cursor[:9] + "%0A" + cursor[9:], disclosure.CodeCursor, "cursor"},
+		{"q=%E9%81%93%E8%B7%AF&sort=relevance&cursor=" + before, disclosure.CodeCursor, "cursor"},
 		{"sector=nope", disclosure.CodeParam, "sector"},
 		{"sector=construction&sector=nope", disclosure.CodeParam, "sector"},
 		{"type=construction.nope", disclosure.CodeParam, "type"},

@@ -34,7 +34,7 @@ func readPaging(c *fiber.Ctx, list string, byDefault int, filters ...string) (pa
 func (pg *paging) finish(p *params, byDefault int) {
 	pg.limit = p.limit(byDefault)
 	if at := p.cursor(pg.list); at != nil {
-		pg.offset = int(max(at.A, 0))
+		pg.offset = int(at.A)
 	}
 }
 

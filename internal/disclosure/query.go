@@ -143,14 +143,17 @@ func cursorSum(payload []byte, list string) []byte {
 }
 
 // ParseCursor reads what Encode wrote for the same list. Anything else is
-// CodeCursor.
+// CodeCursor, a place before the first row too: no list gives that out.
 func ParseCursor(s, list string) (*Cursor, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	// The decoder skips line breaks, hence both lengths.
-	if err != nil || len(s) != 32 || len(b) != 24 || string(cursorSum(b[8:], list)) != string(b[:8]) {
-		return nil, Errorf(CodeCursor, "翻页标记无效，或不属于这次查询").On("cursor")
+	if err == nil && len(s) == 32 && len(b) == 24 && string(cursorSum(b[8:], list)) == string(b[:8]) {
+		c := &Cursor{A: int64(binary.BigEndian.Uint64(b[8:16])), B: int64(binary.BigEndian.Uint64(b[16:]))}
+		if c.A >= 0 {
+			return c, nil
+		}
 	}
-	return &Cursor{A: int64(binary.BigEndian.Uint64(b[8:16])), B: int64(binary.BigEndian.Uint64(b[16:]))}, nil
+	return nil, Errorf(CodeCursor, "翻页标记无效，或不属于这次查询").On("cursor")
 }
 
 // NoticeRef names a notice by its id or its code; exactly one is set.
