@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"gongkai/cache"
 	"gongkai/handlers"
+	"gongkai/internal/disclosure"
 )
 
 // limited serves one request a second and two at once to each client.
@@ -123,6 +126,39 @@ func TestRateLimitOfPersons(t *testing.T) {
 	for _, want := range []int{200, 200, 429} {
 		w.call(t, "GET", "/api/v1/me", opts{as: "person", want: want})
 	}
+}
+
+// slowTokens is a database that takes its time to find a token.
+type slowTokens struct {
+	handlers.Tokens
+	meanwhile func()
+}
+
+func (s *slowTokens) Token(ctx context.Context, hash []byte) (disclosure.Token, error) {
+	if s.meanwhile != nil {
+		s.meanwhile()
+	}
+	return s.Tokens.Token(ctx, hash)
+}
+
+// While a token is looked up, a lease may end and a notice be withdrawn elsewhere:
+// what the cache held before is not served after.
+func TestTokenLookedUpBeforeTheCache(t *testing.T) {
+	slow := &slowTokens{}
+	w := start(t, limited(), func(c *handlers.Config) { slow.Tokens, c.Tokens = c.Tokens, slow })
+	w.stock(t, tender, "道路工程招标公告")
+	path := "/api/v1/notices/" + w.get(t, "/api/v1/notices").text("items.0.id")
+	w.get(t, path) // both of the two that a client has
+	w.call(t, "GET", path, opts{want: 429})
+	slow.meanwhile = func() {
+		r := disclosure.Request{Actor: staff["reviewer"]}
+		ref := disclosure.NoticeRef{ID: strings.TrimPrefix(path, "/api/v1/notices/")}
+		if _, err := w.service.Withdraw(context.Background(), r, ref, "有误", false); err != nil {
+			t.Error(err)
+		}
+		w.advance(cache.Lease)
+	}
+	w.call(t, "GET", path, opts{as: "ivr", want: 410})
 }
 
 // A limit counts exactly when many requests come at once.

@@ -325,7 +325,11 @@ func (s *Server) serve(e *edge, ctx *fasthttp.RequestCtx) {
 		s.metrics.observe(ctx, routeLimited, 0)
 		return
 	}
-	if e.fast && s.serveCached(ctx, &head, start) {
+	now := start
+	if len(head.authorization) > 0 {
+		now = s.Now() // its token may have been looked up, and a lease be over by now
+	}
+	if e.fast && s.serveCached(ctx, &head, now) {
 		s.metrics.hit(ctx.Response.StatusCode())
 		return
 	}
