@@ -170,6 +170,8 @@ func fault(err error) error {
 			return unavailable()
 		case pg.Code[:2] == "23", pg.Code == "P0001":
 			return constraint(err)
+		case pg.Code == "22021", pg.Code == "22P05": // bytes that are no text, such as those of an address; SQLite finds nothing by them
+			return wrap(disclosure.Errorf(disclosure.CodeText, "含有无法识别的字符"))
 		}
 		return err
 	}

@@ -76,6 +76,16 @@ func TestImportIsKeptUntilCommitted(t *testing.T) {
 	})
 }
 
+// TestUnreadableIdentifier: bytes that are no text name nothing, on any database.
+func TestUnreadableIdentifier(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ string) {
+		_, err := s.Import(context.Background(), "\xff")
+		if !errors.Is(err, &disclosure.Error{Code: disclosure.CodeNoImport}) && !errors.Is(err, &disclosure.Error{Code: disclosure.CodeText}) {
+			t.Errorf("Import of a broken id: %v", err)
+		}
+	})
+}
+
 // TestImportCommitIsAllOrNothing: a notice that cannot be written, or a key that
 // another import took meanwhile, leaves everything as it was.
 func TestImportCommitIsAllOrNothing(t *testing.T) {
