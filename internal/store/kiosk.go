@@ -22,23 +22,20 @@ func (s *Store) CreateKiosk(ctx context.Context, p disclosure.Pairing) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM kiosk WHERE status = 'pending' AND expires_at <= $1`, p.CreatedAt.UnixMilli()); err != nil {
 			return err
 		}
-		var waiting, taken int
-		if err := tx.QueryRowContext(ctx, `
-			SELECT count(*), COALESCE(sum(CASE WHEN pairing_code = $1 THEN 1 ELSE 0 END), 0)
-			  FROM kiosk
-			 WHERE status = 'pending'`, p.PairingCode).Scan(&waiting, &taken); err != nil {
+		var waiting int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM kiosk WHERE status = 'pending'`).Scan(&waiting); err != nil {
 			return err
 		}
-		switch {
-		case waiting >= maxPairings:
+		if waiting >= maxPairings {
 			return disclosure.Errorf(disclosure.CodeRateLimited, "等待批准的终端太多，请稍后再试")
-		case taken > 0:
-			return disclosure.Errorf(disclosure.CodeExists, "配对码已被占用")
 		}
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO kiosk (id, pairing_code, status, name, location, secret_hash, created_at, expires_at, approved_at, approved_by, revoked_at, last_seen_at, report)
 			VALUES ($1, $2, 'pending', '', '', $3, $4, $5, 0, '', 0, 0, '{}')`,
 			p.ID, p.PairingCode, p.SecretHash, p.CreatedAt.UnixMilli(), p.ExpiresAt.UnixMilli())
+		if isDuplicate(err) {
+			return disclosure.Errorf(disclosure.CodeExists, "配对码已被占用")
+		}
 		return err
 	})
 }

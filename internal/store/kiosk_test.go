@@ -2,7 +2,10 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,6 +81,29 @@ func TestKioskLife(t *testing.T) {
 		page, err := s.Audit(ctx, p.ID, 1<<60, 10)
 		if err != nil || len(page.Items) != 2 || page.Items[0].Action != "revoke" || page.Items[1].Action != "approve" || page.Items[1].Actor != "赵管理" {
 			t.Errorf("audit: %+v, %v", page.Items, err)
+		}
+	})
+}
+
+// TestPairingCodeIsOneDevices: of devices that come up with the same code at once
+// one gets it, and the others are told to ask again.
+func TestPairingCodeIsOneDevices(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ string) {
+		var paired atomic.Int64
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				switch err := s.CreateKiosk(context.Background(), pairing("048213", storetest.Start)); {
+				case err == nil:
+					paired.Add(1)
+				case !errors.Is(err, &disclosure.Error{Code: disclosure.CodeExists}):
+					t.Errorf("the code is taken: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		if paired.Load() != 1 {
+			t.Errorf("%d devices have the code", paired.Load())
 		}
 	})
 }
