@@ -240,7 +240,7 @@ func checkRedis(ctx context.Context, c *config) (string, error) {
 	if c.Redis == "" {
 		return "没有配置，不用", nil
 	}
-	shared, err := cache.NewShared(c.Redis, format(), slog.New(slog.DiscardHandler))
+	shared, err := cache.NewShared(c.Redis, format(c), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return "", err
 	}

@@ -76,7 +76,7 @@ func (p *program) newApp(ctx context.Context, c *config) (a *app, err error) {
 	a.closers = append(a.closers, a.store.Close)
 	var shared *cache.Shared
 	if c.Redis != "" {
-		if shared, err = cache.NewShared(c.Redis, format(), a.log); err != nil {
+		if shared, err = cache.NewShared(c.Redis, format(c), a.log); err != nil {
 			return a, err
 		}
 		a.closers = append(a.closers, shared.Close)
@@ -123,11 +123,16 @@ func makeDataDir(c *config) error {
 	return nil
 }
 
-// format names the encoding of cached answers: it changes with the contract and
-// with the version, so that two builds share nothing they read differently.
-func format() string {
-	sum := sha256.Sum256(docs.Swagger)
-	return buildVersion() + "-" + hex.EncodeToString(sum[:6])
+// format names the encoding of cached answers: it changes with the contract, the
+// version and what the configuration puts into answers, so that instances share
+// nothing they would write differently. An address that was not configured, and so
+// is each instance's own, does not keep them apart.
+func format(c *config) string {
+	h := sha256.New()
+	for _, part := range []string{string(docs.Swagger), c.all.String("public_url"), c.Site.Name, c.Site.Hotline} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return buildVersion() + "-" + hex.EncodeToString(h.Sum(nil)[:6])
 }
 
 // start runs what works in the background until ctx ends: following the change

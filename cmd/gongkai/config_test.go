@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/knadh/koanf/v2"
+
 	"gongkai/internal/store/storetest"
 )
 
@@ -148,6 +150,29 @@ func TestConfigRefusesWhatCannotWork(t *testing.T) {
 }
 
 // A password is hidden wherever it stands in a URL, and in what is no URL.
+// What the configuration puts into answers is not served from Redis as another
+// configuration had it; replicas of one share everything.
+func TestFormatIsOfTheConfiguration(t *testing.T) {
+	configured := func(change func(c *config)) string {
+		c := &config{all: koanf.New(".")}
+		change(c)
+		return format(c)
+	}
+	plain := configured(func(*config) {})
+	for name, change := range map[string]func(*config){
+		"site name":  func(c *config) { c.Site.Name = "盐都区公共资源" },
+		"hotline":    func(c *config) { c.Site.Hotline = "0515-66667777" },
+		"public URL": func(c *config) { _ = c.all.Set("public_url", "https://gk.example.gov.cn") },
+	} {
+		if configured(change) == plain {
+			t.Errorf("another %s, and answers are shared", name)
+		}
+	}
+	if configured(func(c *config) { c.PublicURL = "http://10.0.0.2:8080" }) != plain {
+		t.Error("replicas without a public URL share nothing")
+	}
+}
+
 func TestMaskURL(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                                  "",

@@ -119,7 +119,7 @@ func (p *program) openConfigured(ctx context.Context, c *config) (*session, erro
 	}
 	session := &session{Store: s, config: c, publish: p.publisher(s, c)}
 	if c.Redis != "" { // an erasure empties it; a running server empties its own memory when told
-		if session.shared, err = cache.NewShared(c.Redis, format(), newLogger(p.log, c.Log.Level)); err != nil {
+		if session.shared, err = cache.NewShared(c.Redis, format(c), newLogger(p.log, c.Log.Level)); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 		session.publish.Caches = []publish.Purger{session.shared}
