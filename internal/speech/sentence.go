@@ -87,13 +87,14 @@ func Names(template string) []string {
 }
 
 // Pages cuts spoken text into pages of at most limit characters of Len, at the
-// ends of sentences where that leaves half a page, else at a pause, else
-// anywhere. Every page ends its sentence. limit must be at least 2.
+// ends of sentences where that leaves half a page, else at a comma, else at any
+// pause, else anywhere. Every page ends its sentence; a list cut at its 、 would
+// say that its beginning is all of it. limit must be at least 2.
 func Pages(text string, limit int) []string {
 	var pages []string
 	for text != "" {
 		n, end := 0, 0
-		var cut [3]int // after a full stop, after any pause, anywhere
+		var cut [3]int // after a full stop, after a comma, after any pause
 		for i, r := range text {
 			if !isMark(r) {
 				if n == limit {
@@ -102,10 +103,13 @@ func Pages(text string, limit int) []string {
 				n++
 			}
 			end = i + utf8.RuneLen(r)
+			if !isMark(r) || r == '：' { // what a colon announces stays with it
+				continue
+			}
 			cut[2] = end
-			if isMark(r) && r != '：' { // what a colon announces stays with it
+			if n*2 >= limit && strength(r) >= strength('，') {
 				cut[1] = end
-				if strength(r) >= strength('；') && n*2 >= limit {
+				if strength(r) >= strength('；') {
 					cut[0] = end
 				}
 			}
@@ -116,6 +120,8 @@ func Pages(text string, limit int) []string {
 			end = cut[0]
 		case cut[1] > 0:
 			end = cut[1]
+		case cut[2] > 0:
+			end = cut[2]
 		}
 		if page := closed(strings.TrimLeft(text[:end], marks)); page != "" {
 			pages = append(pages, page)

@@ -173,6 +173,9 @@ func TestPagesAndShorten(t *testing.T) {
 	if got := speech.Pages("甲乙丙，丁戊己庚，过程："+strings.Repeat("字", 9), 11); got[0] != "甲乙丙，丁戊己庚。" {
 		t.Errorf("a page ends at the colon: %v", got)
 	}
+	if got := speech.Pages("拟建设道路一公里，配套建设排水、照明和绿化工程。", 16); got[0] != "拟建设道路一公里。" || got[1] != "配套建设排水、照明和绿化工程。" {
+		t.Errorf("a page ends within a list: %v", got)
+	}
 	if got := speech.Pages("", 100); got != nil {
 		t.Errorf("no text makes pages %v", got)
 	}
