@@ -1,4 +1,4 @@
-/** texts collects what is to be read, in pieces that a voice says in one go: headings and lines, not every cell of a long table. */
+/** texts collects what is to be read, in pieces that a voice says in one go: headings and lines, not every cell of a long table. What was withdrawn has none. */
 async function texts(page: HTMLElement): Promise<string[]> {
   try {
     const res = await fetch(`/api/v1/notices/${page.dataset.code}/speech`, { credentials: "omit" });
@@ -6,6 +6,7 @@ async function texts(page: HTMLElement): Promise<string[]> {
       const speech: { prompt: string; pages: string[] } = await res.json();
       return speech.pages.length ? speech.pages : [speech.prompt];
     }
+    if (res.status === 410) return [];
   } catch {
     // Offline: read what is on the screen.
   }
@@ -15,6 +16,7 @@ async function texts(page: HTMLElement): Promise<string[]> {
 }
 
 let turn = 0; // counts, so that what was asked for before it was quiet is not read after
+let release = (): void => undefined; // makes the button ready again that began it
 
 const chinese = () => speechSynthesis.getVoices().find((v) => v.lang.toLowerCase().startsWith("zh"));
 if ("speechSynthesis" in window) chinese(); // a browser lists its voices only after it was first asked
@@ -28,6 +30,7 @@ async function voice(): Promise<SpeechSynthesisVoice | undefined> {
 /** hush ends reading aloud, what is still to begin included. */
 export function hush(): void {
   turn++;
+  release();
   if ("speechSynthesis" in window) speechSynthesis.cancel();
 }
 
@@ -42,18 +45,22 @@ export async function speak(page: HTMLElement, button: HTMLButtonElement): Promi
   };
   if (button.getAttribute("aria-pressed") === "true") {
     hush();
-    stop();
     return "";
   }
   if (!("speechSynthesis" in window)) return "这个浏览器不能朗读";
   hush();
   const mine = turn;
+  release = stop;
   button.textContent = "停止朗读";
   button.setAttribute("aria-pressed", "true");
   const [by, lines] = await Promise.all([voice(), texts(page)]);
   if (mine !== turn) return ""; // the reader has left, or wants quiet
+  if (!lines.length) {
+    hush();
+    return "这条公告已撤回，不再朗读";
+  }
   if (!by) {
-    stop();
+    hush();
     return "本机没有安装中文语音，请拨打热线收听";
   }
   lines.forEach((line, i) => {
@@ -61,11 +68,7 @@ export async function speak(page: HTMLElement, button: HTMLButtonElement): Promi
     u.lang = "zh-CN";
     u.voice = by;
     if (i === lines.length - 1) u.onend = () => mine === turn && stop();
-    u.onerror = () => {
-      if (mine !== turn) return; // it was ended on purpose
-      hush();
-      stop();
-    };
+    u.onerror = () => mine === turn && hush(); // else it was ended on purpose
     speechSynthesis.speak(u);
   });
   return "";
