@@ -229,12 +229,14 @@ const restored = "刚从备份恢复：备份之后可能已经发出的，标�
 // what they hold of the time after the backup for its future, and the push is
 // stopped until somebody turns it on again. What was waiting to be sent may have
 // been sent since the backup: its outcome is unknown, and events not yet
-// expanded are paused one by one.
+// expanded are paused one by one. Deliveries are not given the numbers of those
+// made since the backup: people have links to these.
 func (s *Store) NewEpoch(ctx context.Context, now time.Time) error {
 	err := s.write(ctx, "new epoch", func(tx *sql.Tx) error {
 		for _, statement := range []string{
 			`UPDATE delivery SET state = 'unknown', class = 'ambiguous', owner = '' WHERE state IN ('queued', 'leased', 'sending', 'digest')`,
 			`UPDATE push_event SET paused = 1, why = '` + restored + `' WHERE state IN ('pending', 'matching') AND open = 1 AND paused = 0`,
+			s.d.skipNumbers,
 		} {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {
 				return err

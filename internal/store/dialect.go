@@ -39,6 +39,8 @@ type dialect struct {
 	lockOpenID   string // (account) nobody else signs it in
 	lockUnionID  string // (unionid) likewise; taken after lockOpenID
 
+	skipNumbers string // the next delivery's number is a thousand million further on
+
 	// The full-text index.
 	indexInsert string // (seq, tokens)
 	indexDelete string // (seq)
@@ -55,6 +57,8 @@ var sqliteDialect = &dialect{
 	inInts:     func(p string) string { return "(SELECT value FROM json_each(" + p + "))" },
 	inTexts:    func(p string) string { return "(SELECT value FROM json_each(" + p + "))" },
 	rows:       sqliteRows,
+
+	skipNumbers: `UPDATE sqlite_sequence SET seq = seq + 1000000000 WHERE name = 'delivery'`,
 
 	indexInsert: `INSERT INTO search_index (rowid, tokens) VALUES ($1, $2)`,
 	indexDelete: `DELETE FROM search_index WHERE rowid = $1`,
@@ -79,6 +83,8 @@ var postgresDialect = &dialect{
 	changePeople: `SELECT pg_advisory_xact_lock(7075)`,
 	lockOpenID:   `SELECT pg_advisory_xact_lock(7076, hashtext($1))`,
 	lockUnionID:  `SELECT pg_advisory_xact_lock(7077, hashtext($1))`,
+
+	skipNumbers: `SELECT setval(pg_get_serial_sequence('delivery', 'n'), nextval(pg_get_serial_sequence('delivery', 'n')) + 1000000000)`,
 
 	indexInsert: `INSERT INTO search_index (seq, tokens) VALUES ($1, array_to_tsvector($2::text[]))`,
 	indexDelete: `DELETE FROM search_index WHERE seq = $1`,
