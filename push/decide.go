@@ -82,6 +82,22 @@ const maxAttempts = 8
 // many just now.
 const urgentPatience = 10 * time.Minute
 
+// quotaSlack is how long after midnight WeChat may still count the day before: its
+// clock is not ours, and everything that waited for midnight is called then.
+const (
+	quotaSlack = 10 * time.Minute
+	quotaProbe = 2 * time.Minute
+)
+
+// shareBack is when an API may be called again of which WeChat says that the day is
+// used up: at midnight, or soon when that was just now.
+func shareBack(now time.Time) time.Time {
+	if day := workday.DateOf(now); now.Sub(day.Start()) >= quotaSlack {
+		return day.AddDays(1).Start()
+	}
+	return now.Add(quotaProbe)
+}
+
 // classRule is what one class of failure leads to.
 type classRule func(d disclosure.Delivery, tries int, now time.Time) Decision
 
@@ -135,7 +151,7 @@ var rules = map[disclosure.Class]classRule{
 		return Decision{State: disclosure.DeliveryAccepted}
 	},
 	disclosure.ClassQuota: func(_ disclosure.Delivery, _ int, now time.Time) Decision {
-		return Decision{State: disclosure.DeliveryQueued, At: workday.DateOf(now).AddDays(1).Start(), Park: true, Refund: true}
+		return Decision{State: disclosure.DeliveryQueued, At: shareBack(now), Park: true, Refund: true}
 	},
 	disclosure.ClassConsent:    nextChannel(disclosure.AccountNoConsent),
 	disclosure.ClassUnfollowed: nextChannel(disclosure.AccountUnfollowed),

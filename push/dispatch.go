@@ -105,15 +105,18 @@ func (p *Push) quotaOf(_, path string) int {
 	return 0
 }
 
-// parked returns the APIs whose day is used up: for ordinary cards that is when
-// a tenth is left, but only WeChat's own word parks an API for all.
-func (p *Push) parked(ctx context.Context) (map[string]bool, error) {
+// parked returns the APIs whose day is used up, and until when: for ordinary cards
+// that is when a tenth is left, but only WeChat's own word parks an API for all.
+func (p *Push) parked(ctx context.Context) (map[string]time.Time, error) {
 	now := p.now()
 	list, err := p.store.Quotas(ctx, dayOf(now))
-	out := map[string]bool{}
+	out := map[string]time.Time{}
 	for _, q := range list {
-		if q.ParkedUntil.After(now) || q.Used >= q.Limit {
-			out[q.App+q.Path] = true
+		switch {
+		case q.Used >= q.Limit:
+			out[q.App+q.Path] = shanghaiDay(now).AddDays(1).Start()
+		case q.ParkedUntil.After(now):
+			out[q.App+q.Path] = q.ParkedUntil
 		}
 	}
 	return out, err
@@ -260,9 +263,10 @@ func (p *Push) react(ctx context.Context, d disclosure.Delivery, decision Decisi
 		err = errors.Join(err, p.pause(ctx, d.Event, contentRefused, now))
 	}
 	if decision.Park {
-		p.pace.park(d.App+paths[d.Channel], shanghaiDay(now).AddDays(1).Start())
-		p.log.Warn("an API's day is used up", "app", d.App, "path", e.Path)
-		err = errors.Join(err, p.store.ParkQuota(ctx, d.App, paths[d.Channel], now))
+		api, until := paths[d.Channel], shareBack(now)
+		p.pace.park(d.App+api, until)
+		p.log.Warn("an API's day is used up", "app", d.App, "path", e.Path, "until", until)
+		err = errors.Join(err, p.store.ParkQuota(ctx, disclosure.Quota{App: d.App, Path: api, Day: dayOf(now), Limit: p.quotaOf(d.App, api), ParkedUntil: until}))
 	}
 	if err != nil {
 		p.log.Error("a fault was not written down", "error", err)

@@ -13,7 +13,7 @@ type planner struct {
 	templates []disclosure.CardTemplate
 	dailyCap  int
 	gate      *disclosure.Gate
-	parked    map[string]bool // app + path of APIs whose day is used up
+	parked    map[string]time.Time // app + path of APIs whose day is used up, and until when
 	now       time.Time
 }
 
@@ -52,11 +52,22 @@ func (p *planner) plan(d disclosure.Delivery, r disclosure.Recipient) disclosure
 		out.Channel, out.App, out.Template, out.Path = way.Channel, way.App, way.ID, paths[way.Channel]
 		return out
 	case blocked == disclosure.ClassQuota:
-		return rest(disclosure.DeliveryQueued, blocked, workday.DateOf(p.now).AddDays(1).Start().Add(jitter(d.N, time.Minute)))
+		return rest(disclosure.DeliveryQueued, blocked, p.resumes().Add(jitter(d.N, time.Minute)))
 	case blocked != "":
 		return rest(disclosure.DeliveryQueued, blocked, p.now.Add(time.Minute))
 	}
 	return rest(disclosure.DeliverySuppressed, disclosure.ClassNoChannel, time.Time{})
+}
+
+// resumes returns when the first of the parked APIs may be called again.
+func (p *planner) resumes() time.Time {
+	first := workday.DateOf(p.now).AddDays(1).Start()
+	for _, until := range p.parked {
+		if until.Before(first) {
+			first = until
+		}
+	}
+	return first
 }
 
 // again reports whether a card that may be there already can go, or wait to go,
@@ -98,7 +109,7 @@ func (p *planner) way(d disclosure.Delivery, r disclosure.Recipient) (*disclosur
 			switch {
 			case !p.gate.Allows(d):
 				blocked = disclosure.ClassBanned
-			case p.parked[t.App+paths[t.Channel]]:
+			case !p.parked[t.App+paths[t.Channel]].IsZero():
 				blocked = disclosure.ClassQuota
 			default:
 				return t, ""

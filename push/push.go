@@ -61,7 +61,7 @@ type Switches interface {
 	Gate(ctx context.Context) (*disclosure.Gate, error)
 	SetSwitch(ctx context.Context, by disclosure.Actor, scope, why string, program bool, now time.Time) error
 	PausePush(ctx context.Context, by disclosure.Actor, n int64, why string, now time.Time) error
-	ParkQuota(ctx context.Context, app, path string, now time.Time) error
+	ParkQuota(ctx context.Context, q disclosure.Quota) error
 }
 
 // Store is everything that sending needs of the database.

@@ -216,6 +216,30 @@ func TestP10ParkedByWeChat(t *testing.T) {
 	})
 }
 
+// TestP10JustAfterMidnight: a day's share that is used up at midnight is the day's
+// before, by WeChat's clock: the new day is not given up for it.
+func TestP10JustAfterMidnight(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		set := b.at(0, 0)
+		followers(t, b, 20)
+		theirs := b.now().Add(time.Minute) // when the day begins by WeChat's clock
+		b.fake.answer = func(int, push.Message) error {
+			if b.now().Before(theirs) {
+				return &push.SendError{Path: "/cgi-bin/message/template/send", Code: 45009, Class: disclosure.ClassQuota}
+			}
+			return nil
+		}
+		b.publish("道路招标")
+		b.start("w1")
+		db := storetest.Raw(t, b.url)
+		b.until("all wait", func() bool {
+			return storetest.Int(t, db, `SELECT count(*) FROM delivery WHERE state = 'queued' AND class = 'quota'`) == 20
+		})
+		set(0, 4)
+		b.until("all have it", func() bool { return b.settled() && b.states()[disclosure.DeliveryAccepted] == 20 })
+	})
+}
+
 // TestP11QuietHours: nothing in quiet hours, which wrap midnight, but urgent
 // cards for whoever wants them; after it all goes out.
 func TestP11QuietHours(t *testing.T) {

@@ -97,14 +97,16 @@ type quotaKey struct {
 }
 
 // takeQuota takes up to want from the day's share of an API and returns how
-// much there was. A tenth of the day is for urgent cards.
-func takeQuota(ctx context.Context, tx *sql.Tx, k quotaKey, want, limit int, now time.Time) (int, error) {
-	day := workday.DateOf(now).String()
+// much there was, and until when the others wait. A tenth of the day is for urgent
+// cards.
+func takeQuota(ctx context.Context, tx *sql.Tx, k quotaKey, want, limit int, now time.Time) (got int, until time.Time, err error) {
+	today := workday.DateOf(now)
+	day := today.String()
 	if _, err := tx.ExecContext(ctx, `
 		INSERT INTO push_quota (app, path, day, used, cap, parked_until)
 		VALUES ($1, $2, $3, 0, $4, 0)
 		    ON CONFLICT DO NOTHING`, k.app, k.path, day, limit); err != nil {
-		return 0, err
+		return 0, until, err
 	}
 	var used, most int
 	var parked int64
@@ -113,18 +115,18 @@ func takeQuota(ctx context.Context, tx *sql.Tx, k quotaKey, want, limit int, now
 		   SET cap = CASE WHEN cap < $1 THEN cap ELSE $2 END
 		 WHERE app = $3 AND path = $4 AND day = $5
 		RETURNING used, cap, parked_until`, limit, limit, k.app, k.path, day).Scan(&used, &most, &parked); err != nil {
-		return 0, err
+		return 0, until, err
 	}
 	room := most - used
 	if !k.urgent {
 		room -= most / 10
 	}
-	got := max(min(want, room), 0)
+	got, until = max(min(want, room), 0), today.AddDays(1).Start()
 	if parked > now.UnixMilli() {
-		got = 0
+		got, until = 0, disclosure.FromMilliseconds(parked)
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE push_quota SET used = used + $1 WHERE app = $2 AND path = $3 AND day = $4`, got, k.app, k.path, day)
-	return got, err
+	_, err = tx.ExecContext(ctx, `UPDATE push_quota SET used = used + $1 WHERE app = $2 AND path = $3 AND day = $4`, got, k.app, k.path, day)
+	return got, until, err
 }
 
 // returnQuota gives back what was taken from the day's share for calls that were
@@ -135,15 +137,15 @@ func returnQuota(ctx context.Context, tx *sql.Tx, k quotaKey, n int, now time.Ti
 	return err
 }
 
-// ParkQuota stops an API for the rest of the day: WeChat says its share is used.
-func (s *Store) ParkQuota(ctx context.Context, app, path string, now time.Time) error {
-	day := workday.DateOf(now)
+// ParkQuota stops an API on the quota's day until it says: WeChat has refused a
+// call of it for having had too many.
+func (s *Store) ParkQuota(ctx context.Context, q disclosure.Quota) error {
 	return s.write(ctx, "park quota", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO push_quota (app, path, day, used, cap, parked_until)
-			VALUES ($1, $2, $3, 0, 0, $4)
+			VALUES ($1, $2, $3, 0, $4, $5)
 			    ON CONFLICT (app, path, day) DO UPDATE
-			   SET parked_until = excluded.parked_until`, app, path, day.String(), day.AddDays(1).Start().UnixMilli())
+			   SET parked_until = excluded.parked_until`, q.App, q.Path, q.Day, q.Limit, disclosure.Milliseconds(q.ParkedUntil))
 		return err
 	})
 }

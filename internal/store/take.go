@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gongkai/internal/disclosure"
-	"gongkai/internal/workday"
 )
 
 // stateUnindexed is the state of a delivery that is found by its number. No index
@@ -25,7 +24,7 @@ func flying(d string) string {
 // Take writes what the planner decided of deliveries that were due: what is not
 // to be sent now goes to the state it says, what is takes its share of the day's
 // quota and a lease. It returns what may be called; whatever the quota has no
-// room for waits for the next day. Cards over a keyed channel are marked as being
+// room for waits until it has. Cards over a keyed channel are marked as being
 // sent: WeChat itself keeps their repetition from doing harm. Keyless ones are
 // marked by Mark, each just before its call.
 //
@@ -98,16 +97,15 @@ type rest struct {
 	class disclosure.Class
 }
 
-// call takes what the day has room for and returns the others, to wait for the
-// next day.
+// call takes what the day has room for and returns the others, to wait for more.
 func (t *taking) call(ctx context.Context, k call, list []*disclosure.Planned) (over []*disclosure.Planned, err error) {
-	got, err := takeQuota(ctx, t.tx, k.quotaKey, len(list), t.limits(k.app, k.path), t.now)
+	got, until, err := takeQuota(ctx, t.tx, k.quotaKey, len(list), t.limits(k.app, k.path), t.now)
 	if err != nil {
 		return nil, err
 	}
 	list, over = list[:got], list[got:]
 	for _, p := range over {
-		p.NotBefore = workday.DateOf(t.now).AddDays(1).Start()
+		p.NotBefore = until
 	}
 	if got == 0 {
 		return over, nil
