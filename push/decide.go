@@ -75,13 +75,6 @@ type Decision struct {
 	Slow  bool // the API
 }
 
-// maxAttempts is how often a row is tried.
-const maxAttempts = 8
-
-// urgentPatience is how long an urgent card waits when its person has had too
-// many just now.
-const urgentPatience = 10 * time.Minute
-
 // quotaSlack is how long after midnight WeChat may still count the day before: its
 // clock is not ours, and everything that waited for midnight is called then.
 const (
@@ -139,8 +132,10 @@ var rules = map[disclosure.Class]classRule{
 		return Decision{State: disclosure.DeliveryQueued, At: now.Truncate(time.Minute).Add(time.Minute), Refund: true, Slow: true}
 	},
 	disclosure.ClassPacePerson: func(d disclosure.Delivery, _ int, now time.Time) Decision {
-		if d.Priority == disclosure.PriorityUrgent { // tomorrow's digest may be too late
-			return Decision{State: disclosure.DeliveryQueued, Wait: urgentPatience, Refund: true}
+		// For an urgent card tomorrow's digest may be too late, and a digest is none of
+		// the cards that go into one.
+		if d.Priority == disclosure.PriorityUrgent || d.Kind == disclosure.EventDigest {
+			return Decision{State: disclosure.DeliveryQueued, Wait: disclosure.PersonPatience, Refund: true}
 		}
 		return Decision{State: disclosure.DeliveryDigest, At: disclosure.NextDigest(now), Refund: true}
 	},
@@ -182,7 +177,7 @@ func Decide(err error, d disclosure.Delivery, now time.Time) (Decision, disclosu
 	}
 	tries := d.Attempt % attemptEpoch
 	decision := rules[class](d, tries, now)
-	if decision.State == disclosure.DeliveryQueued && tries >= maxAttempts {
+	if decision.State == disclosure.DeliveryQueued && tries >= disclosure.MaxAttempts {
 		decision.State = disclosure.DeliveryDead
 	}
 	if class == disclosure.ClassQuota && d.Priority == disclosure.PriorityUrgent {

@@ -14,9 +14,9 @@ func TestDecide(t *testing.T) {
 	keyed := disclosure.Delivery{Channel: disclosure.ChannelTemplate, Attempt: 1, Priority: disclosure.PriorityOrdinary, FirstCall: now}
 	keyless := disclosure.Delivery{Channel: disclosure.ChannelMini, Attempt: 1, Priority: disclosure.PriorityOrdinary, FirstCall: now}
 	refused := func(code int) error { return &SendError{Code: code, Class: classOf(code)} }
-	late, last, urgent := keyed, keyed, keyed
-	urgent.Priority = disclosure.PriorityUrgent
-	late.FirstCall, last.Attempt = now.Add(-10*time.Minute), maxAttempts
+	late, last, urgent, digest := keyed, keyed, keyed, keyed
+	urgent.Priority, digest.Kind = disclosure.PriorityUrgent, disclosure.EventDigest
+	late.FirstCall, last.Attempt = now.Add(-10*time.Minute), disclosure.MaxAttempts
 	for _, tt := range []struct {
 		name  string
 		err   error
@@ -33,7 +33,8 @@ func TestDecide(t *testing.T) {
 		{"busy for the eighth time", refused(-1), last, disclosure.DeliveryDead, nil},
 		{"this minute's share", refused(45011), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.At.Equal(now.Truncate(time.Minute).Add(time.Minute)) }},
 		{"too much for the person", refused(43117), keyed, disclosure.DeliveryDigest, nil},
-		{"too much for the person, urgent", refused(43117), urgent, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == urgentPatience && d.Refund }},
+		{"too much for the person, urgent", refused(43117), urgent, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == disclosure.PersonPatience && d.Refund }},
+		{"too much for the person, a digest", refused(43117), digest, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == disclosure.PersonPatience && d.Refund }},
 		{"another under way", refused(43108), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == time.Second }},
 		{"duplicate", refused(40241), keyed, disclosure.DeliveryAccepted, nil},
 		{"the day's share", refused(45009), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Park && d.At.Format("15:04 -0700") == "00:00 +0800" }},

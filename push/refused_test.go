@@ -131,3 +131,30 @@ func TestUnknownOpenIDs(t *testing.T) {
 		b.quietLogs()
 	})
 }
+
+// TestTooManyIsTriedAgain: an urgent card and a digest that WeChat did not deliver,
+// as their person had too many, go again; any other waits for the digest.
+func TestTooManyIsTriedAgain(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(1)
+		db := storetest.Raw(t, b.url)
+		for _, tt := range []struct {
+			kind, priority, attempt, want string
+		}{
+			{"published", "2", "1", "digest"}, {"corrected", "0", "1", "queued"}, {"corrected", "0", "8", "digest"},
+			{"digest", "2", "1", "queued"}, {"digest", "2", "8", "failed"},
+		} {
+			storetest.Exec(t, db, `UPDATE push_event SET kind = '`+tt.kind+`'`, `UPDATE delivery SET state = 'accepted', msgid = 'm1', app = '`+official+`', sent_at = 1,
+				first_call_at = 1, priority = `+tt.priority+`, attempt = `+tt.attempt)
+			now := b.now()
+			if err := b.store.Receipt(t.Context(), official, "m1", "failed:freq limit", now); err != nil {
+				t.Fatal(err)
+			}
+			got := storetest.Strings(t, db, `SELECT state || ' ' || first_call_at || ' ' || sent_at FROM delivery`)[0]
+			due := disclosure.FromMilliseconds(storetest.Int(t, db, `SELECT not_before FROM delivery`))
+			if got != tt.want+" 0 0" || tt.want == "queued" && due.Sub(now) > disclosure.PersonPatience {
+				t.Errorf("%+v: %s, due %v", tt, got, due)
+			}
+		}
+	})
+}

@@ -299,6 +299,14 @@ const (
 	KeylessWait = 2 * time.Minute
 )
 
+// MaxAttempts is how often a card is tried, and PersonPatience how long one waits of
+// which WeChat says that its person has had too many, where the next digest would be
+// too late. It is longer than WeChat remembers a key.
+const (
+	MaxAttempts    = 8
+	PersonPatience = 11 * time.Minute
+)
+
 // Gate is what was forbidden when it was read.
 type Gate struct {
 	Generation int64

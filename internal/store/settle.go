@@ -230,14 +230,21 @@ func applyReceipt(ctx context.Context, q querier, app, msgid, status string, now
 }
 
 // foldReceipt puts a card that its person did not get, for having had too many,
-// into their next digest, unless it is no news any more or a digest itself.
+// into their next digest, unless it is no news any more. An urgent one, for which
+// that may be too late, and a digest itself go again by and by.
 func foldReceipt(ctx context.Context, q querier, app, msgid string, now time.Time) (bool, error) {
-	const again = `EXISTS (SELECT 1 FROM push_event e WHERE e.n = delivery.event_n AND e.open = 1 AND e.kind <> 'digest')`
+	const (
+		news   = `EXISTS (SELECT 1 FROM push_event e WHERE e.n = delivery.event_n AND e.open = 1)`
+		digest = `EXISTS (SELECT 1 FROM push_event e WHERE e.n = delivery.event_n AND e.kind = 'digest')`
+	)
+	again := news + ` AND (priority = 0 OR ` + digest + `) AND attempt % 100 < ` + itoa(disclosure.MaxAttempts)
 	res, err := q.ExecContext(ctx, `
 		UPDATE delivery
-		   SET state = CASE WHEN `+again+` THEN 'digest' ELSE 'failed' END, class = 'pace_user', not_before = $1, sent_at = 0
-		 WHERE msgid = $2 AND msgid <> '' AND app = $3 AND state IN ('accepted', 'unknown')`,
-		disclosure.NextDigest(now).UnixMilli(), msgid, app)
+		   SET state = CASE WHEN `+again+` THEN 'queued' WHEN `+news+` AND NOT `+digest+` THEN 'digest' ELSE 'failed' END,
+		       not_before = CASE WHEN `+again+` THEN CAST($1 AS BIGINT) ELSE CAST($2 AS BIGINT) END,
+		       class = 'pace_user', first_call_at = 0, sent_at = 0
+		 WHERE msgid = $3 AND msgid <> '' AND app = $4 AND state IN ('accepted', 'unknown')`,
+		now.Add(disclosure.PersonPatience).UnixMilli(), disclosure.NextDigest(now).UnixMilli(), msgid, app)
 	if err != nil {
 		return false, err
 	}
