@@ -268,6 +268,26 @@ func TestP15Resend(t *testing.T) {
 	})
 }
 
+// TestResendIsNews: a resend of all events leaves out what is no news any more; that
+// of one does as it is told.
+func TestResendIsNews(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.expanded(2)
+		storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE delivery SET state = 'failed'`)
+		for _, tt := range []struct {
+			event int64
+			after time.Duration
+			dry   bool
+			want  int64
+		}{{0, time.Hour, true, 2}, {0, 100 * time.Hour, true, 0}, {0, 100 * time.Hour, false, 0}, {b.event(0).N, 100 * time.Hour, true, 2}, {b.event(0).N, 100 * time.Hour, false, 2}} {
+			n, err := b.store.Resend(t.Context(), storetest.Admin, disclosure.Resend{Event: tt.event, States: disclosure.ResendStates, Dry: tt.dry}, b.now().Add(tt.after))
+			if err != nil || n != tt.want {
+				t.Errorf("%+v: %d, %v", tt, n, err)
+			}
+		}
+	})
+}
+
 // TestP17NothingPersonal: no card holds an ID or phone number, whatever a title
 // says.
 func TestP17NothingPersonal(t *testing.T) {

@@ -145,9 +145,9 @@ func (s *Store) stepped(ctx context.Context, tx *sql.Tx, res sql.Result, err err
 func (s *Store) Resend(ctx context.Context, by disclosure.Actor, r disclosure.Resend, now time.Time) (int64, error) {
 	var count int64
 	states := jsonText(r.States)
-	condition := `state IN ` + s.d.inTexts("$1") + ` AND event_n IN (SELECT n FROM push_event WHERE open = 1 AND ($2 = 0 OR n = $3))`
+	condition := `state IN ` + s.d.inTexts("$1") + ` AND event_n IN (SELECT n FROM push_event WHERE open = 1 AND (n = $2 OR $3 = 0 AND expires_at > $4))`
 	if r.Dry {
-		err := s.r.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE `+condition, states, r.Event, r.Event).Scan(&count)
+		err := s.r.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE `+condition, states, r.Event, r.Event, now.UnixMilli()).Scan(&count)
 		return count, fault(err)
 	}
 	row := pushAudit(by, "resend", itoa(r.Event), now)
@@ -165,9 +165,9 @@ func (s *Store) Resend(ctx context.Context, by disclosure.Actor, r disclosure.Re
 		res, err := tx.ExecContext(ctx, `
 			UPDATE delivery
 			   SET maybe_dup = CASE WHEN state = 'unknown' THEN 1 ELSE maybe_dup END,
-			       state = 'queued', class = '', detail = '', not_before = $4, expires_at = $5,
-			       attempt = CASE WHEN $6 = 0 THEN 100 * (attempt / 100 + 1) ELSE 10000 * (attempt / 10000 + 1) END, first_call_at = 0, spent = 0
-			 WHERE `+condition, states, r.Event, r.Event, now.UnixMilli(), now.Add(24*time.Hour).UnixMilli(), flag(r.Force))
+			       state = 'queued', class = '', detail = '', not_before = $5, expires_at = $6,
+			       attempt = CASE WHEN $7 = 0 THEN 100 * (attempt / 100 + 1) ELSE 10000 * (attempt / 10000 + 1) END, first_call_at = 0, spent = 0
+			 WHERE `+condition, states, r.Event, r.Event, now.UnixMilli(), now.UnixMilli(), now.Add(24*time.Hour).UnixMilli(), flag(r.Force))
 		if err != nil {
 			return err
 		}
