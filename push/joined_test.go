@@ -138,6 +138,40 @@ func TestJoinedAmidFanOut(t *testing.T) {
 	}
 }
 
+// TestJoinedBehindFanOut: whoever is joined with somebody that a fan-out is past,
+// before it has come to themselves, is told all the same.
+func TestJoinedBehindFanOut(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		followers(t, b, 3)
+		storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE subscription SET sector = 'land' WHERE person_n < 3`)
+		b.publish("道路招标")
+		f, ok, err := b.store.ClaimEvent(t.Context(), "w1", 0, b.now(), time.Minute)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		f.Cursor = 2
+		expand := func() bool {
+			_, lost, err := b.store.Expand(t.Context(), "w1", f, nil, nil, b.now(), time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return lost
+		}
+		if expand() {
+			t.Fatal("the event is lost at once")
+		}
+		if err := b.join(1, 3); err != nil {
+			t.Fatal(err)
+		}
+		f.Cursor, f.State = 3, disclosure.EventMatched
+		if !expand() {
+			t.Error("the fan-out goes on as if nothing had happened")
+		}
+		b.start("w2")
+		b.until("they are told", func() bool { return b.states()[disclosure.DeliveryAccepted] == 1 })
+	})
+}
+
 // waiting waits until somebody waits for a lock.
 func (b *bench) waiting(db *sql.DB) {
 	b.t.Helper()

@@ -111,6 +111,14 @@ func (s *Store) mergePeople(ctx context.Context, tx *sql.Tx, kept, gone int64) e
 	if err := s.changePeople(ctx, tx); err != nil {
 		return err
 	}
+	// A fan-out that is past kept and has not come to gone would never come to what
+	// is kept's now: it goes back, in whoever's hands.
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE push_event
+		   SET cursor_n = CAST($1 AS BIGINT) - 1, owner = '', lease_until = 0
+		 WHERE state = 'matching' AND open = 1 AND cursor_n >= $2 AND cursor_n < $3`, kept, kept, gone); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE push_head SET claims = claims + 1 WHERE id = 1`); err != nil { // nobody takes their cards meanwhile
 		return err
 	}
