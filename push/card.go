@@ -108,7 +108,7 @@ func (p *Push) message(ctx context.Context, j job) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	a := accountOf(j.to, d.App)
+	a := accountFor(&t, j.to, p.now())
 	if a == nil {
 		return Message{}, fmt.Errorf("push: delivery %d: the account is gone", d.N)
 	}

@@ -172,6 +172,24 @@ func TestJoinedBehindFanOut(t *testing.T) {
 	})
 }
 
+// TestJoinedOfOneApp: whoever has joined two accounts of one app, and follows with
+// one of them only, is reached by that one.
+func TestJoinedOfOneApp(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		followers(t, b, 2)
+		if err := b.join(1, 2); err != nil {
+			t.Fatal(err)
+		}
+		storetest.Exec(t, storetest.Raw(t, b.url), `UPDATE account SET following = 0 WHERE openid = '`+official+`-1'`)
+		b.publish("道路招标")
+		b.start("w1")
+		b.until("settled", b.settled)
+		if got := b.fake.perPerson(); len(got) != 1 || got[official+"-2"] != 1 {
+			t.Errorf("cards = %v", got)
+		}
+	})
+}
+
 // waiting waits until somebody waits for a lock.
 func (b *bench) waiting(db *sql.DB) {
 	b.t.Helper()

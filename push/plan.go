@@ -2,6 +2,7 @@ package push
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -102,7 +103,7 @@ func (p *planner) way(d disclosure.Delivery, r disclosure.Recipient) (*disclosur
 	for _, step := range ladder {
 		for i := range p.templates {
 			t := &p.templates[i]
-			if t.Channel != step.channel || t.LongTerm != step.longTerm || !p.agreed(t, r) {
+			if t.Channel != step.channel || t.LongTerm != step.longTerm || accountFor(t, r, p.now) == nil {
 				continue
 			}
 			d.App, d.Channel, d.Template = t.App, t.Channel, t.ID
@@ -119,33 +120,25 @@ func (p *planner) way(d disclosure.Delivery, r disclosure.Recipient) (*disclosur
 	return nil, blocked
 }
 
-// agreed reports whether the person may be sent the template.
-func (p *planner) agreed(t *disclosure.CardTemplate, r disclosure.Recipient) bool {
-	a := accountOf(r, t.App)
-	if a == nil || a.Quarantined || a.Muted {
-		return false
+// accountFor returns the account by which the person may be sent the template now,
+// nil for none. Whoever has joined two of one app is reached by either.
+func accountFor(t *disclosure.CardTemplate, r disclosure.Recipient, now time.Time) *disclosure.Account {
+	for i := range r.Accounts {
+		if a := &r.Accounts[i]; a.App == t.App && !a.Quarantined && !a.Muted && takes(a, t, r, now) {
+			return a
+		}
 	}
+	return nil
+}
+
+func takes(a *disclosure.Account, t *disclosure.CardTemplate, r disclosure.Recipient, now time.Time) bool {
 	switch t.Channel {
 	case disclosure.ChannelTemplate:
 		return a.Following
 	case disclosure.ChannelService:
-		return a.WindowLeft > 0 && p.now.Before(a.WindowUntil)
+		return a.WindowLeft > 0 && now.Before(a.WindowUntil)
 	}
-	for _, c := range r.Consents {
-		if c.App == t.App && c.Template == t.ID && c.Left > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-func accountOf(r disclosure.Recipient, app string) *disclosure.Account {
-	for i := range r.Accounts {
-		if r.Accounts[i].App == app && !r.Accounts[i].Quarantined {
-			return &r.Accounts[i]
-		}
-	}
-	return nil
+	return slices.ContainsFunc(r.Consents, func(c disclosure.ConsentBalance) bool { return c.App == t.App && c.Template == t.ID && c.Left > 0 })
 }
 
 func (p *Push) template(d disclosure.Delivery) (disclosure.CardTemplate, error) {
