@@ -15,7 +15,8 @@ import (
 
 func shanghaiDay(t time.Time) workday.Date { return workday.DateOf(t) }
 
-// errNothingToSay means that everything a digest was to tell is withdrawn.
+// errNothingToSay means that everything a digest was to tell is withdrawn or
+// paused.
 var errNothingToSay = errors.New("push: nothing to say")
 
 // errOlder means that the notice has a newer revision than the event tells of: a
@@ -96,6 +97,9 @@ func (p *Push) digestCard(ctx context.Context, d disclosure.Delivery, t *disclos
 	title := list[0].Title
 	if count > 1 {
 		title = fmt.Sprintf("%d条新公告：%s", count, title)
+	}
+	if d.Neutral {
+		title = disclosure.NeutralTitle
 	}
 	return fitted(disclosure.Card{Title: disclosure.MaskCardText(title), Sector: "每日汇总", Type: "每日汇总", Body: list[0].Source.Name,
 		Source: list[0].Source.Name, Code: list[0].Code, Status: disclosure.EventDigest.Word(), Published: p.now()}, d.Kind, t), nil

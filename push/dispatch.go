@@ -125,6 +125,10 @@ func (p *Push) parked(ctx context.Context) (map[string]time.Time, error) {
 // work makes the call of one job, if it may still be made, and books the result.
 func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	d := j.Delivery
+	var before *disclosure.Gate // the card was made
+	if d.Kind == disclosure.EventDigest {
+		before = p.knows(ctx, d)
+	}
 	message, err := p.message(calls, j)
 	if err != nil {
 		book.put(p.unsent(d, err), false)
@@ -143,8 +147,8 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 		p.metrics.refused(d, "mark")
 		return
 	}
-	gate := p.gate.within(ctx, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
-	if gate == nil || !gate.Allows(d) {
+	gate := p.knows(ctx, d)
+	if gate == nil || !gate.Allows(d) || outdated(d, before, gate) {
 		p.metrics.refused(d, "gate")
 		s := p.uncalled(d, time.Second)
 		s.Refund = p.counted(d)
@@ -158,6 +162,17 @@ func (p *Push) work(ctx, calls context.Context, j job, book *book) {
 	crashpoint.Hit("after", "the call")
 	cancel()
 	book.put(p.settled(ctx, d, message, msgid, err, p.now().Sub(began)), !d.Channel.Keyed())
+}
+
+// knows returns what is forbidden, and waits for it as long as the lease allows.
+func (p *Push) knows(ctx context.Context, d disclosure.Delivery) *disclosure.Gate {
+	return p.gate.within(ctx, d.LeaseEnd.Sub(p.now())-p.CallTimeout)
+}
+
+// outdated reports whether the card may name what was forbidden since it was begun.
+// The gate knows a digest by its own event and not by those that it tells of.
+func outdated(d disclosure.Delivery, before, now *disclosure.Gate) bool {
+	return d.Kind == disclosure.EventDigest && (before == nil || before.Generation != now.Generation)
 }
 
 // late reports whether a call begun now could outlast its lease.

@@ -79,12 +79,12 @@ func (v *snapshot) bundle(ctx context.Context, limit int, person, delivery int64
 	if err := v.QueryRowContext(ctx, `SELECT event_n FROM delivery WHERE n = $1`, delivery).Scan(&event); err != nil {
 		return nil, err
 	}
-	return v.bundleOf(ctx, limit, person, event)
+	return v.bundleOf(ctx, bundled, limit, person, event)
 }
 
-func (v *snapshot) bundleOf(ctx context.Context, limit int, person, event int64) ([]disclosure.Summary, error) {
+func (v *snapshot) bundleOf(ctx context.Context, which string, limit int, person, event int64) ([]disclosure.Summary, error) {
 	return all(ctx, v, func(rows *sql.Rows) (disclosure.Summary, error) { return readSummary(rows.Scan) },
-		`SELECT `+summaryColumns+bundled+` ORDER BY n.seq DESC LIMIT $3`, person, event, limit)
+		`SELECT `+summaryColumns+which+` ORDER BY n.seq DESC LIMIT $3`, person, event, limit)
 }
 
 func personOf(ctx context.Context, q querier, n int64) (disclosure.Person, error) {
@@ -145,14 +145,15 @@ func (s *Store) ReadInbox(ctx context.Context, person, n int64, now time.Time) e
 	})
 }
 
-// Bundled returns the public notices that a digest for the person is about,
-// newest first, up to limit, and how many there are.
+// Bundled returns the public notices that a digest for the person is about and
+// whose events are not paused, newest first, up to limit, and how many there are.
 func (s *Store) Bundled(ctx context.Context, event, person int64, limit int) (list []disclosure.Summary, count int, err error) {
 	err = s.read(ctx, "bundled", func(v *snapshot) error {
-		if err := v.QueryRowContext(ctx, `SELECT count(*)`+bundled, person, event).Scan(&count); err != nil {
+		const told = bundled + ` AND e.paused = 0`
+		if err := v.QueryRowContext(ctx, `SELECT count(*)`+told, person, event).Scan(&count); err != nil {
 			return err
 		}
-		list, err = v.bundleOf(ctx, limit, person, event)
+		list, err = v.bundleOf(ctx, told, limit, person, event)
 		return err
 	})
 	return list, count, err

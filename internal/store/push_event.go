@@ -253,14 +253,16 @@ func endOfPiece(ctx context.Context, tx *sql.Tx, f disclosure.FanOut, limit int)
 
 // Digest collects what waits for the digest of the day into one delivery per
 // person and returns how many people are done with. It may be repeated. What waits
-// for a subscription that is gone or paused meanwhile goes into none.
+// for a subscription that is gone or paused meanwhile goes into none; what is of a
+// paused event, or comes when the person's digest is on its way already, waits for
+// the next day's.
 func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time) (people int64, err error) {
 	err = s.write(ctx, "digest", func(tx *sql.Tx) error {
 		if err := s.holdPeople(ctx, tx); err != nil {
 			return err
 		}
 		e := disclosure.PushEvent{Key: "digest/" + day, Kind: disclosure.EventDigest, Priority: disclosure.PriorityOrdinary,
-			State: disclosure.EventMatched, At: now, Expires: now.Add(12 * time.Hour)}
+			State: disclosure.EventMatched, At: now, Expires: disclosure.NextDigest(now.Add(time.Second))}
 		waiting, err := all(ctx, tx, scanInt, `
 			SELECT DISTINCT person_n
 			  FROM (SELECT person_n FROM delivery WHERE state = 'digest' AND not_before <= $1 ORDER BY not_before, n LIMIT $2) AS due`, now.UnixMilli(), limit)
@@ -268,35 +270,57 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 			return err
 		}
 		people = int64(len(waiting))
-		if waiting, err = s.dropUnwanted(ctx, tx, waiting, now); err != nil || len(waiting) == 0 {
+		everybody := jsonText(waiting)
+		if waiting, err = s.dropUnwanted(ctx, tx, waiting, now); err != nil {
 			return err
 		}
-		if err := insertEvent(ctx, tx, e); err != nil {
-			return err
-		}
-		if err := tx.QueryRowContext(ctx, `SELECT n FROM push_event WHERE key = $1`, e.Key).Scan(&e.N); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, deliver+`
-			SELECT $1, n, 0, $2, 'queued', $3, $4, $5, `+deliverBlank+`
-			  FROM person
-			 WHERE n IN `+s.d.inInts("$6")+`
-			    ON CONFLICT (event_n, person_n) DO NOTHING`,
-			e.N, int(e.Priority), now.UnixMilli(), e.Expires.UnixMilli(), now.UnixMilli(), jsonText(waiting))
-		if err != nil {
+		if err := s.bundle(ctx, tx, e, waiting, now); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `
 			UPDATE delivery
-			   SET state = 'digested', parent_n = $1
-			 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3"), e.N, now.UnixMilli(), jsonText(waiting))
+			   SET not_before = $1
+			 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3"), e.Expires.UnixMilli(), now.UnixMilli(), everybody)
 		return err
 	})
 	return people, err
 }
 
+// running holds for a delivery whose event is not paused.
+const running = `EXISTS (SELECT 1 FROM push_event r WHERE r.n = delivery.event_n AND r.paused = 0)`
+
+// bundle makes the digest of the people for whom something waits. A digest that was
+// called already, or may have been, takes in nothing more: nobody would be told.
+func (s *Store) bundle(ctx context.Context, tx *sql.Tx, e disclosure.PushEvent, waiting []int64, now time.Time) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	people := jsonText(waiting)
+	if err := insertEvent(ctx, tx, e); err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, `SELECT n FROM push_event WHERE key = $1`, e.Key).Scan(&e.N); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, deliver+`
+		SELECT $1, n, 0, $2, 'queued', $3, $4, $5, `+deliverBlank+`
+		  FROM person
+		 WHERE n IN `+s.d.inInts("$6")+`
+		    ON CONFLICT (event_n, person_n) DO NOTHING`,
+		e.N, int(e.Priority), now.UnixMilli(), e.Expires.UnixMilli(), now.UnixMilli(), people); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE delivery
+		   SET state = 'digested', parent_n = $1
+		 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3")+` AND `+running+`
+		   AND EXISTS (SELECT 1 FROM delivery k WHERE k.event_n = $4 AND k.person_n = delivery.person_n AND k.state = 'queued' AND k.first_call_at = 0)`,
+		e.N, now.UnixMilli(), people, e.N)
+	return err
+}
+
 // dropUnwanted ends what waits for the digest although its subscription is gone or
-// paused, and returns the people for whom something else waits.
+// paused, and returns the people for whom something else does.
 func (s *Store) dropUnwanted(ctx context.Context, tx *sql.Tx, people []int64, now time.Time) ([]int64, error) {
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE delivery
@@ -309,7 +333,7 @@ func (s *Store) dropUnwanted(ctx context.Context, tx *sql.Tx, people []int64, no
 	return all(ctx, tx, scanInt, `
 		SELECT DISTINCT person_n
 		  FROM delivery
-		 WHERE state = 'digest' AND not_before <= $1 AND person_n IN `+s.d.inInts("$2"), now.UnixMilli(), jsonText(people))
+		 WHERE state = 'digest' AND not_before <= $1 AND person_n IN `+s.d.inInts("$2")+` AND `+running, now.UnixMilli(), jsonText(people))
 }
 
 // sweptPhase marks a closed event that has nothing left to be told.
