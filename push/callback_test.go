@@ -374,6 +374,7 @@ func TestChatStops(t *testing.T) {
 			{"land", "退订 住房", "您没有订阅“住房保障”", "land false"},
 			{"land,housing", "退订全部", "已退订全部 2 个订阅", " false"},
 			{"land,housing", "退订 全部", "已退订全部 2 个订阅", " false"},
+			{"land,housing", "退订！", "已退订全部 2 个订阅", " false"},
 			{"land,housing", "暂停 土地", "已暂停“", "land!,housing false"},
 			{"land+housing", "暂停 土地", "不只这一个领域", "land+housing false"},
 			{"land,housing", "暂停 火星", "没有找到领域", "land,housing false"},

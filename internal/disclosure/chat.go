@@ -56,7 +56,7 @@ func ParseChat(text string, c *Catalog) ChatCommand {
 			continue
 		}
 		cmd := ChatCommand{Verb: v.verb}
-		rest = strings.Trim(rest, "，,。.:：+-“”\"'")
+		rest = strings.TrimFunc(rest, func(r rune) bool { return !isWord(r) })
 		switch v.verb {
 		case ChatLink:
 			cmd.Code = rest
