@@ -151,6 +151,15 @@ func (s Subscription) Title(c *Catalog) string {
 	for _, p := range s.Projects {
 		parts = append(parts, "项目 "+p)
 	}
+	for _, r := range s.Regions {
+		parts = append(parts, "区划 "+r)
+	}
+	if s.AmountMin != nil {
+		parts = append(parts, GroupMoney(*s.AmountMin)+" 元以上")
+	}
+	if s.AmountMax != nil {
+		parts = append(parts, GroupMoney(*s.AmountMax)+" 元以下")
+	}
 	if len(parts) == 0 {
 		return "全部公告"
 	}

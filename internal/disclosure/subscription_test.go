@@ -5,6 +5,21 @@ import (
 	"testing"
 )
 
+// TestSubscriptionTitle: what narrows a subscription is in its title.
+func TestSubscriptionTitle(t *testing.T) {
+	least, most := Money(100_000_000), Money(250_000_050)
+	for want, f := range map[string]Filter{
+		"全部公告":                   {},
+		"区划 320902":              {Regions: []string{"320902"}},
+		"1,000,000.00 元以上":       {AmountMin: &least},
+		"项目 A1、2,500,000.50 元以下": {Projects: []string{"A1"}, AmountMax: &most},
+	} {
+		if got := (Subscription{Filter: f}).Title(&Catalog{}); got != want {
+			t.Errorf("%+v is called %q, want %q", f, got, want)
+		}
+	}
+}
+
 // TestFilterWithoutSector: a sector is taken out of the sectors and types of a
 // filter, and what would widen it is told apart.
 func TestFilterWithoutSector(t *testing.T) {
