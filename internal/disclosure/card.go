@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -164,12 +165,15 @@ var fieldRules = map[string]fieldRule{
 	"phrase":           {limit: 5, allowed: func(r rune) bool { return unicode.Is(unicode.Han, r) }, empty: "无"},
 }
 
-// fitAmount writes at most ten digits before the point: larger sums in 万元 do
-// not fit the field's form, so the cents go first.
+// fitAmount writes at most ten digits: the cents go first. What is still too long is
+// none, for its beginning would be another sum.
 func fitAmount(s string) string {
 	yuan, _, _ := strings.Cut(s, ".")
-	if len(s) > 11 {
-		return cutRunes(yuan, 10, "")
+	switch {
+	case len(yuan) > 10:
+		return ""
+	case len(s) > 11:
+		return yuan
 	}
 	return s
 }
@@ -217,7 +221,7 @@ func FitField(key, value string, fallback time.Time) (fitted string, cut bool) {
 		return rule.empty, value != ""
 	}
 	if rule.fit != nil {
-		fitted = rule.fit(clean)
+		fitted = cmp.Or(rule.fit(clean), rule.empty)
 	} else {
 		mark := "…"
 		if rule.allowed != nil {

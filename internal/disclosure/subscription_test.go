@@ -3,6 +3,7 @@ package disclosure
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestSubscriptionTitle: what narrows a subscription is in its title.
@@ -16,6 +17,15 @@ func TestSubscriptionTitle(t *testing.T) {
 	} {
 		if got := (Subscription{Filter: f}).Title(&Catalog{}); got != want {
 			t.Errorf("%+v is called %q, want %q", f, got, want)
+		}
+	}
+}
+
+// TestFitAmount: an amount loses its cents, and never the end of its 元.
+func TestFitAmount(t *testing.T) {
+	for amount, want := range map[string]string{"": "0", "12345678.90": "12345678.90", "123456789.00": "123456789", "1234567890.12": "1234567890", "12345678901.00": "0"} {
+		if got, cut := FitField("amount1", amount, time.Time{}); got != want || cut != (amount != want && amount != "") {
+			t.Errorf("%q becomes %q, cut %v", amount, got, cut)
 		}
 	}
 }
