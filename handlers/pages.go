@@ -405,7 +405,8 @@ func (s *Server) getSearchPage(c *fiber.Ctx) error {
 		return s.searchFaults(c, form, p.faults)
 	}
 	key, list := listKey(q)
-	return s.answeredPage(c, "search/"+key, func(ctx context.Context) (*disclosure.Answer, error) {
+	// The page shows the question as it was typed, and so is one for each way to type it.
+	return s.answeredPage(c, "search/"+key+"#"+form.Encode(), func(ctx context.Context) (*disclosure.Answer, error) {
 		o, _, _, err := s.overview(ctx)
 		if err != nil {
 			return nil, err

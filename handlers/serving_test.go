@@ -187,6 +187,19 @@ func TestCrossOrigin(t *testing.T) {
 	w.call(t, "OPTIONS", staffNotices, opts{header: origin, want: 405})
 }
 
+// What the cache keeps of one question does not quote how somebody else typed it.
+func TestNobodyElseIsQuoted(t *testing.T) {
+	w := start(t)
+	w.call(t, "GET", "/api/v1/projects/e%E2%80%8B9x", opts{want: 404})
+	if r := w.call(t, "GET", "/api/v1/projects/E9X", opts{want: 404}); r.text("detail") != "没有找到项目“E9X”" {
+		t.Errorf("no project: %s", r.body)
+	}
+	w.get(t, "/search?q=%EF%BC%A1%EF%BC%A2")
+	if r := w.get(t, "/search?q=ab"); r.holds("ＡＢ") || !r.holds(`value="ab"`) {
+		t.Errorf("the search page quotes another: %.2000s", r.body)
+	}
+}
+
 // While the database is away the newest known answers are served and say how
 // old they are; lists of persons, and what is not known, wait.
 func TestStaleAnswersSaySo(t *testing.T) {

@@ -251,7 +251,7 @@ func (s *Store) Project(ctx context.Context, code string) (disclosure.ProjectTim
 			return err
 		}
 		if len(p.Notices) == 0 {
-			return disclosure.Errorf(disclosure.CodeNoProject, "没有找到项目“%s”", code)
+			return noProject(key)
 		}
 		var doc sql.NullString
 		if err := v.QueryRowContext(ctx, `SELECT r.doc FROM `+noticeTables+` WHERE n.id = $1`, p.Notices[len(p.Notices)-1].ID).Scan(&doc); err != nil {

@@ -18,11 +18,11 @@ const maxCandidates = 20
 // tender, section or investment. None is CodeNoProject; several are
 // CodeAmbiguous, which names them.
 func (v *snapshot) projectKey(ctx context.Context, code string) (string, error) {
-	none := disclosure.Errorf(disclosure.CodeNoProject, "没有找到项目“%s”", code)
 	key := disclosure.ProjectKey(code)
 	if key == "" { // it would be every notice of no project
-		return "", none
+		return "", disclosure.Errorf(disclosure.CodeNoProject, "没有找到这个项目")
 	}
+	none := noProject(key)
 	var known int64
 	if err := v.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM notice WHERE public = 1 AND project_key = $1 LIMIT 1) AS found`,
 		key).Scan(&known); err != nil || known > 0 {
@@ -38,6 +38,12 @@ func (v *snapshot) projectKey(ctx context.Context, code string) (string, error) 
 		return keys[0], nil
 	}
 	return "", v.ambiguous(ctx, code, keys)
+}
+
+// noProject names the project by its key, for all who spell it so are told it from
+// the cache.
+func noProject(key string) error {
+	return disclosure.Errorf(disclosure.CodeNoProject, "没有找到项目“%s”", key)
 }
 
 func (v *snapshot) ambiguous(ctx context.Context, code string, keys []string) error {
