@@ -290,6 +290,7 @@ func TestBadQueries(t *testing.T) {
 		{"stage=party", disclosure.CodeParam, "stage"},
 		{"item=A9-99", disclosure.CodeParam, "item"},
 		{"body=nobody", disclosure.CodeParam, "body"},
+		{"project=%E2%80%8B", disclosure.CodeParam, "project"},
 		{"since=yesterday", disclosure.CodeParam, "since"},
 		{"since=2026-02-30", disclosure.CodeParam, "since"},
 		{"since=2026-11-23&until=2026-11-22", disclosure.CodeParam, "until"},

@@ -64,6 +64,15 @@ func (p *params) region(name string) string {
 	return v
 }
 
+// project returns a project code; "" when absent.
+func (p *params) project(name string) string {
+	v := p.text(name, 100)
+	if v != "" && disclosure.ProjectKey(v) == "" { // it would be every notice of no project
+		p.fault(name, "value.unknown", "没有可以辨认的编号")
+	}
+	return v
+}
+
 // text returns a parameter that may stand once, trimmed; "" when absent.
 func (p *params) text(name string, maxLen int) string {
 	v := p.values[name]
@@ -208,7 +217,7 @@ func (p *params) noticeQuery(c *disclosure.Catalog) disclosure.NoticeQuery {
 		Stage:   p.stage("stage"),
 		Item:    p.oneOf("item", "公开事项", func(s string) bool { _, err := c.Item(s); return err == nil }),
 		Body:    p.oneOf("body", "公开主体", func(s string) bool { _, err := c.Body(s); return err == nil }),
-		Project: p.text("project", 100), Region: p.region("region"), Q: p.text("q", 100),
+		Project: p.project("project"), Region: p.region("region"), Q: p.text("q", 100),
 		Since: p.date("since"), Until: p.date("until"),
 		AmountMin: p.money("amount_min"), AmountMax: p.money("amount_max"),
 		Open: p.boolean("open"), Limit: p.limit(disclosure.DefaultLimit), Sort: disclosure.Sort(p.text("sort", 20)),
