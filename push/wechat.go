@@ -21,7 +21,6 @@ import (
 	"github.com/silenceper/wechat/v2/officialaccount"
 	"github.com/silenceper/wechat/v2/officialaccount/basic"
 	officialconfig "github.com/silenceper/wechat/v2/officialaccount/config"
-	"github.com/silenceper/wechat/v2/officialaccount/menu"
 	officialmessage "github.com/silenceper/wechat/v2/officialaccount/message"
 	"github.com/silenceper/wechat/v2/officialaccount/oauth"
 	"github.com/silenceper/wechat/v2/officialaccount/user"
@@ -102,7 +101,6 @@ type account struct {
 	login    *auth.Auth
 	oauth    *oauth.Oauth
 	basic    *basic.Basic
-	menu     *menu.Menu
 	users    *user.User
 	template *officialmessage.Template
 }
@@ -169,7 +167,7 @@ func (a *account) build() {
 	}
 	official := officialaccount.NewOfficialAccount(&officialconfig.Config{AppID: a.AppID, AppSecret: a.ticket, Cache: noCache{}})
 	official.SetAccessTokenHandle(ticketHandle(a.ticket))
-	a.oauth, a.basic, a.menu, a.users, a.template = official.GetOauth(), official.GetBasic(), official.GetMenu(), official.GetUser(), official.GetTemplate()
+	a.oauth, a.basic, a.users, a.template = official.GetOauth(), official.GetBasic(), official.GetUser(), official.GetTemplate()
 }
 
 // noCache is the cache that the library insists on and, with a token handle of
