@@ -12,6 +12,7 @@ import (
 
 	"gongkai/internal/disclosure"
 	"gongkai/internal/store"
+	"gongkai/push"
 )
 
 // message returns what a person is told of an error: an expected fault speaks
@@ -52,7 +53,14 @@ func inChinese(err error) string {
 
 func happened(err error) string {
 	path, ofFile := errors.AsType[*fs.PathError](err)
+	refusal, ofWeChat := errors.AsType[*push.SendError](err)
 	switch {
+	case ofWeChat && refusal.IP != "":
+		return "微信不接受来自 " + refusal.IP + " 的调用：请在公众平台的 IP 白名单中加上这个地址"
+	case ofWeChat && refusal.Code == 0:
+		return "微信没有回应，或连接不上"
+	case ofWeChat:
+		return "微信没有接受：" + disclosure.ClassNames[refusal.Class]
 	case ofFile && errors.Is(err, fs.ErrNotExist):
 		return "没有“" + path.Path + "”"
 	case ofFile && errors.Is(err, fs.ErrPermission):

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"gongkai/internal/disclosure"
 	"gongkai/internal/store"
+	"gongkai/push"
 )
 
 // What goes wrong outside the program is told in Chinese before the system's own
@@ -52,6 +54,9 @@ func TestTheSystemsWordsComeSecond(t *testing.T) {
 		}
 	}
 	for err, want := range map[error]string{
+		&push.SendError{Code: 40164, Class: disclosure.ClassConfig, IP: "203.0.113.7"}: "微信不接受来自 203.0.113.7 的调用：请在公众平台的 IP 白名单中加上",
+		&push.SendError{Code: 40125, Class: disclosure.ClassConfig}:                    "微信没有接受：公众号配置有误（",
+		&push.SendError{Class: disclosure.ClassRetry, Text: "not reached"}:             "微信没有回应，或连接不上（",
 		context.Canceled:         "已中断（",
 		store.ErrForeignDatabase: "数据库文件是别的程序的，没有改动；",
 		&os.PathError{Op: "open", Path: "甲", Err: os.ErrPermission}:                            "没有权限打开“甲”（",
