@@ -67,12 +67,16 @@ func (w *WeChat) Send(ctx context.Context, m Message) (string, error) {
 		out = outgoing{To: m.OpenID, Type: "text", Text: &textContent{m.Text}}
 	}
 	var answer struct {
-		ID json.Number `json:"msgid"`
+		Code *int `json:"errcode"`
+		ID   text `json:"msgid"`
 	}
 	if err := w.post(ctx, a, paths[m.Channel], out, &answer); err != nil {
 		return "", err
 	}
-	return answer.ID.String(), nil
+	if answer.Code == nil {
+		return "", &SendError{Path: paths[m.Channel], Class: disclosure.ClassAmbiguous, Text: "the answer is not WeChat's"}
+	}
+	return string(answer.ID), nil
 }
 
 // post calls an API of the account through the guard.

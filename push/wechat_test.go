@@ -308,6 +308,30 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+// TestAnswersToCards: a card is taken when WeChat says so, by whatever id; JSON of
+// somebody between us and WeChat is no such word.
+func TestAnswersToCards(t *testing.T) {
+	a := newAPI(t)
+	w := newAdapter(t, a.URL, &memoryTokens{})
+	for _, tt := range []struct{ answer, id string }{
+		{`{"errcode":0,"errmsg":"ok"}`, ""},
+		{`{"errcode":0,"msgid":3557254367693750277}`, "3557254367693750277"},
+		{`{"errcode":0,"msgid":"49d72d_1555684067"}`, "49d72d_1555684067"},
+	} {
+		a.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tt.answer) })
+		if id, err := w.Send(t.Context(), follower()); id != tt.id || err != nil {
+			t.Errorf("%s: %q, %v", tt.answer, id, err)
+		}
+	}
+	for _, answer := range []string{`{}`, `null`, `{"code":403,"msg":"blocked by the gateway"}`} {
+		a.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+		_, err := w.Send(t.Context(), follower())
+		if e := new(SendError); !errors.As(err, &e) || e.Class != disclosure.ClassAmbiguous {
+			t.Errorf("%s: %v, want class ambiguous", answer, err)
+		}
+	}
+}
+
 // TestLoginCodes: a code is not put into a URL before it is looked at (defect
 // 15); a made-up identity is not kept.
 func TestLoginCodes(t *testing.T) {
