@@ -222,7 +222,8 @@ func (s *Store) Scrub(ctx context.Context, now time.Time) (int, error) {
 		return 0, err
 	}
 	if len(open) == 0 {
-		return 0, s.flushLog(ctx)
+		_, _, err := s.truncateLog(ctx)
+		return 0, err
 	}
 	if err := s.scrubIndex(ctx); err != nil {
 		return 0, err
