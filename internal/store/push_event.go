@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gongkai/internal/disclosure"
+	"gongkai/internal/workday"
 )
 
 const eventColumns = `e.n, e.key, e.notice_id, e.rev, e.kind, e.priority, e.sector, e.state, e.paused, e.why, e.canary, e.released, e.at, e.expires_at`
@@ -255,14 +256,15 @@ func endOfPiece(ctx context.Context, tx *sql.Tx, f disclosure.FanOut, limit int)
 // person and returns how many people are done with. It may be repeated. What waits
 // for a subscription that is gone or paused meanwhile goes into none; what is of a
 // paused event, or comes when the person's digest is on its way already, waits for
-// the next day's.
+// the next day's. A digest is of its day: at midnight it is no news any more, and
+// would come together with the next.
 func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time) (people int64, err error) {
 	err = s.write(ctx, "digest", func(tx *sql.Tx) error {
 		if err := s.holdPeople(ctx, tx); err != nil {
 			return err
 		}
 		e := disclosure.PushEvent{Key: "digest/" + day, Kind: disclosure.EventDigest, Priority: disclosure.PriorityOrdinary,
-			State: disclosure.EventMatched, At: now, Expires: disclosure.NextDigest(now.Add(time.Second))}
+			State: disclosure.EventMatched, At: now, Expires: workday.DateOf(now).AddDays(1).Start()}
 		waiting, err := all(ctx, tx, scanInt, `
 			SELECT DISTINCT person_n
 			  FROM (SELECT person_n FROM delivery WHERE state = 'digest' AND not_before <= $1 ORDER BY not_before, n LIMIT $2) AS due`, now.UnixMilli(), limit)
@@ -280,7 +282,7 @@ func (s *Store) Digest(ctx context.Context, day string, limit int, now time.Time
 		_, err = tx.ExecContext(ctx, `
 			UPDATE delivery
 			   SET not_before = $1
-			 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3"), e.Expires.UnixMilli(), now.UnixMilli(), everybody)
+			 WHERE state = 'digest' AND not_before <= $2 AND person_n IN `+s.d.inInts("$3"), disclosure.NextDigest(now.Add(time.Second)).UnixMilli(), now.UnixMilli(), everybody)
 		return err
 	})
 	return people, err
