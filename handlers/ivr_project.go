@@ -14,6 +14,8 @@ const (
 	maxCandidates = 3
 	stageOptions  = 3
 	nameLimit     = 20 // characters of a project's name
+
+	investmentDigits = 20 // of 投资项目统一代码, without its dashes
 )
 
 var shanghai = workday.Shanghai
@@ -24,7 +26,8 @@ func showProgress(_ context.Context, _ *call, s *screen) error {
 }
 
 // pressProgress looks an entry up: as the code of a notice, then as the whole,
-// the end or the beginning of a project's number.
+// the end or the beginning of a project's number, then as the code of an
+// investment.
 func pressProgress(ctx context.Context, c *call, _ string) error {
 	digits := cleared(c.in.digits)
 	switch {
@@ -41,11 +44,28 @@ func pressProgress(ctx context.Context, c *call, _ string) error {
 		}
 	}
 	hits, err := c.index.find(ctx, digits, maxCandidates)
+	if err == nil && len(hits) == 0 && len(digits) == investmentDigits {
+		hits, err = c.findInvestment(ctx, digits)
+	}
 	if err != nil {
 		return err
 	}
 	c.foundProjects(digits, hits)
 	return nil
+}
+
+// findInvestment returns the projects of an investment (投资项目统一代码), one more
+// than maxCandidates of them at most.
+func (c *call) findInvestment(ctx context.Context, digits string) ([]projectHit, error) {
+	page, err := c.server.Reader.FindProjects(ctx, digits)
+	if err != nil || !page.ByCode { // found by words, which nobody typed
+		return nil, err
+	}
+	hits := []projectHit{}
+	for _, p := range page.Items[:min(len(page.Items), maxCandidates+1)] {
+		hits = append(hits, projectHit{disclosure.ProjectKey(p.Code), p.Newest.Code})
+	}
+	return hits, nil
 }
 
 // findNotice opens the notice with the code, or says that it was withdrawn.

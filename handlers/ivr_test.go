@@ -193,6 +193,10 @@ func TestIVR13Keypad(t *testing.T) {
 		w.publish(t, w.draft(t, tender, "工程"+code, object{"project": object{"code": code, "name": "工程" + string("甲乙丙丁戊己"[3*i:3*i+3])}}))
 	}
 	w.publish(t, w.draft(t, "land.transfer_notice", "挂牌出让公告", object{"project": object{"code": "亭土告〔2024〕5号", "name": "亭土告〔2024〕5号地块"}}))
+	for code, investment := range map[string]string{"DF-甲": "777777", "DF-乙": "888888", "DF-丙": "888888"} {
+		d := w.draft(t, "construction.approval", "堤防加固"+code, object{"project": object{"code": code, "name": "堤防加固" + code}})
+		w.publish(t, change(d, "fields.investment_project_code", "2026-320902-47-01-"+investment))
+	}
 	w.publish(t, w.draft(t, tender, "工程庚"))
 	code := w.get(t, "/api/v1/notices?limit=1").text("items.0.code")
 	typo := code[:7] + string('0'+(code[7]-'0'+1)%10)
@@ -210,6 +214,9 @@ func TestIVR13Keypad(t *testing.T) {
 		{"more than three fit", "332090", "progress", "请多输入几位"},
 		{"none fits", "555555", "progress", "没有查到这个编号"},
 		{"too short", "777", "progress", "至少输入六位"},
+		{"an investment", "20263209024701777777", "stages", "堤防加固"},
+		{"an investment of two projects", "20263209024701888888", "pick", "有几个项目符合"},
+		{"nobody's investment", "20263209024701999999", "progress", "没有查到这个编号"},
 		{"all of a short number", "20245", "stages", "亭土告"},
 		{"the end of a short number", "0245", "progress", "至少输入六位"},
 		{"the code of a notice", code, "detail", "工程"},
