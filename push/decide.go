@@ -177,7 +177,8 @@ func Decide(err error, d disclosure.Delivery, now time.Time) (Decision, disclosu
 	}
 	tries := d.Attempt % attemptEpoch
 	decision := rules[class](d, tries, now)
-	if decision.State == disclosure.DeliveryQueued && tries >= disclosure.MaxAttempts {
+	// What stops or parks more than the row is no fault of the row, which waits for its end.
+	if decision.State == disclosure.DeliveryQueued && tries >= disclosure.MaxAttempts && decision.Stop == "" && !decision.Park {
 		decision.State = disclosure.DeliveryDead
 	}
 	if class == disclosure.ClassQuota && d.Priority == disclosure.PriorityUrgent {

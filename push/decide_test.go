@@ -31,6 +31,8 @@ func TestDecide(t *testing.T) {
 		{"account frozen", refused(50007), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
 		{"busy", refused(-1), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == time.Second && d.Slow && d.Refund }},
 		{"busy for the eighth time", refused(-1), last, disclosure.DeliveryDead, nil},
+		{"address not listed, at the eighth time", refused(40164), last, disclosure.DeliveryQueued, func(d Decision) bool { return d.Stop == disclosure.ScopeApp }},
+		{"the day's share, at the eighth time", refused(45009), last, disclosure.DeliveryQueued, func(d Decision) bool { return d.Park }},
 		{"this minute's share", refused(45011), keyed, disclosure.DeliveryQueued, func(d Decision) bool { return d.At.Equal(now.Truncate(time.Minute).Add(time.Minute)) }},
 		{"too much for the person", refused(43117), keyed, disclosure.DeliveryDigest, nil},
 		{"too much for the person, urgent", refused(43117), urgent, disclosure.DeliveryQueued, func(d Decision) bool { return d.Wait == disclosure.PersonPatience && d.Refund }},
