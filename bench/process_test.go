@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -128,5 +129,26 @@ func TestHalfADatabaseIsNotKept(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
 		t.Errorf("left: %q", left)
+	}
+}
+
+// Whoever still computes is waited for before the next has its turn.
+func TestRestWaitsForWhatIsUnderWay(t *testing.T) {
+	answers := httptest.NewServer(http.NotFoundHandler())
+	defer answers.Close()
+	busy := filepath.Join(t.TempDir(), "busy")
+	if err := os.WriteFile(busy, []byte("#!/bin/sh\ni=0\nwhile [ $i -lt 600000 ]; do i=$((i+1)); done\nexec sleep 60\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	v, err := run(exec.CommandContext(t.Context(), busy), "", answers.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.stop()
+	if err := v.rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", v.cmd.Process.Pid)); err != nil || string(now) != "sleep\n" {
+		t.Errorf("at rest it is at %q, %v", now, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // result is what wrk measured in one turn.
@@ -128,6 +129,9 @@ func (s settings) compare(ctx context.Context, title string, targets []target) (
 				return nil, err
 			}
 			all[i] = append(all[i], r)
+			if err := t.by.rest(ctx); err != nil {
+				return nil, err
+			}
 		}
 	}
 	medians := make([]result, len(targets))
@@ -140,6 +144,27 @@ func (s settings) compare(ctx context.Context, title string, targets []target) (
 		fmt.Fprintf(tw, "%s\t%.0f\t%.2f\t%.2f\t%.0f\t%.2f\t%s\t%d\n", t.name, medians[i].rps, medians[i].p50, medians[i].p99, medians[i].cpu, ratio, t.verdict(medians[0], medians[i]), medians[i].bad)
 	}
 	return medians, tw.Flush()
+}
+
+// rest waits, for half a minute at most, until a server has come to rest: queries
+// that nobody waits for any more would take the processors from whoever's turn is
+// next.
+func (v *server) rest(ctx context.Context) error {
+	const look = 100 * time.Millisecond
+	before, err := v.cpu()
+	for deadline := time.Now().Add(30 * time.Second); err == nil && time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+		var now time.Duration
+		if now, err = v.cpu(); now-before <= tick {
+			return err
+		}
+		before = now
+	}
+	return err
 }
 
 // verdict says whether the first target answered as many times as many requests as
