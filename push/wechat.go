@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,22 +52,22 @@ type WeChatApp struct {
 	Mode           MessageMode
 }
 
-func (a WeChatApp) check() error {
+// Check refuses settings that cannot work, in Chinese and by the names that they
+// have in a configuration.
+func (a WeChatApp) Check() error {
 	switch {
 	case a.AppID == "" || a.Secret == "" || a.Token == "":
-		return fmt.Errorf("push: wechat %s: appid, secret and token are needed", a.Name)
-	case a.Mode != ModePlain && a.Mode != ModeCompat && a.Mode != ModeSafe:
-		return fmt.Errorf("push: wechat %s: mode must be plain, compat or safe", a.Name)
-	case a.Mode != ModePlain && !IsAESKey(a.AESKey):
-		return fmt.Errorf("push: wechat %s: the mode %s needs an aes_key of 43 letters and digits", a.Name, a.Mode)
-	case a.PreviousAESKey != "" && !IsAESKey(a.PreviousAESKey):
-		return fmt.Errorf("push: wechat %s: aes_key_previous has 43 letters and digits", a.Name)
+		return fmt.Errorf("wechat.%s 须写明 appid、secret 和 token；不用这个账号就把 appid 留空", a.Name)
+	case !slices.Contains([]MessageMode{ModeSafe, ModeCompat, ModePlain}, a.Mode):
+		return fmt.Errorf("wechat.%s.mode 应为 safe、compat 或 plain，现在是“%s”", a.Name, a.Mode)
+	case a.Mode != ModePlain && !isAESKey(a.AESKey), a.PreviousAESKey != "" && !isAESKey(a.PreviousAESKey):
+		return fmt.Errorf("wechat.%s 的 aes_key（和 aes_key_previous）应为 43 个字符，都是字母或数字；只有 plain 模式可以不写", a.Name)
 	}
 	return nil
 }
 
-// IsAESKey reports whether a callback can be opened with the key, an EncodingAESKey.
-func IsAESKey(key string) bool {
+// isAESKey reports whether a callback can be opened with the key, an EncodingAESKey.
+func isAESKey(key string) bool {
 	b, err := base64.StdEncoding.DecodeString(key + "=")
 	return err == nil && len(key) == 43 && len(b) == 32
 }
@@ -129,7 +130,7 @@ func NewWeChat(c WeChatConfig, shared TokenStore, log *slog.Logger, now func() t
 	}
 	w := &WeChat{WeChatConfig: c, log: log, now: now, apps: map[string]*account{}, client: guardedClient(), tokens: newTokenCounter()}
 	for _, app := range c.Apps {
-		if err := app.check(); err != nil {
+		if err := app.Check(); err != nil {
 			return nil, err
 		}
 		a := &account{WeChatApp: app, ticket: newTicket(), base: base}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"time"
 
 	"gongkai/internal/disclosure"
@@ -106,13 +105,8 @@ func (c *config) checkPush() error {
 // need no secrets.
 func (c *config) checkWeChat() error {
 	for _, a := range c.wechatApps() {
-		switch {
-		case a.Secret == "" || a.Token == "":
-			return usage("wechat.%s 须写明 appid、secret 和 token；不用这个账号就把 appid 留空", a.Name)
-		case !slices.Contains([]push.MessageMode{push.ModeSafe, push.ModeCompat, push.ModePlain}, a.Mode):
-			return usage("wechat.%s.mode 应为 safe、compat 或 plain，现在是“%s”", a.Name, a.Mode)
-		case a.Mode != push.ModePlain && !push.IsAESKey(a.AESKey), a.PreviousAESKey != "" && !push.IsAESKey(a.PreviousAESKey):
-			return usage("wechat.%s 的 aes_key（和 aes_key_previous）应为 43 个字符，都是字母或数字；只有 plain 模式可以不写", a.Name)
+		if err := a.Check(); err != nil {
+			return usage("%w", err)
 		}
 	}
 	return nil
