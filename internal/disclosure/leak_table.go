@@ -102,11 +102,12 @@ var (
 	publicWords    = []string{"专家", "评委", "负责人", "经理", "经办", "联系人", "代表", "监理", "工程师", "技术", "竞得", "中标", "成交", "投标", "买受", "受让"}
 	householdWords = []string{"身份证", "证件号", "住址", "家庭", "户籍", "受理编号", "轮候", "人均"}
 	idWords        = []string{"身份证", "证件号"}
+	aboutIDs       = []string{"类型", "类别", "种类", "有效"} // and no numbers
 	labelWords     = slices.Concat(passportWords, cardWords, homeWords)
 )
 
 func headingOf(head string) column {
-	id := containsAny(head, idWords) && !containsAny(head, []string{"类型", "类别", "种类", "有效"})
+	id := containsAny(head, idWords) && !containsAny(head, aboutIDs)
 	switch {
 	case head == "":
 		return column{}
